@@ -1,0 +1,4 @@
+DROP TABLE device_drops;
+DROP TABLE devices;
+DROP TABLE tokens;
+DROP TABLE organisations;

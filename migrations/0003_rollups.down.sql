@@ -1,0 +1,14 @@
+DROP VIEW labels_seen_view;
+DROP TABLE labels_seen;
+DROP VIEW devices_by_day_view;
+DROP TABLE devices_by_day;
+DROP VIEW flows_by_day_view;
+DROP TABLE flows_by_day;
+DROP VIEW screens_by_day_view;
+DROP TABLE screens_by_day;
+DROP VIEW sessions_by_day_view;
+DROP TABLE sessions_by_day;
+DROP VIEW incidents_by_hour_view;
+DROP TABLE incidents_by_hour;
+DROP VIEW events_by_hour_view;
+DROP TABLE events_by_hour;

@@ -1,0 +1,247 @@
+-- Rollups, filled by materialized views and compared with the raw rows by
+-- `snag-server verify`. Each is partitioned by day or month: a partition is repaired by
+-- REPLACE PARTITION, which is atomic. Every aggregate is independent of the
+-- order of merges (sums, uniq, quantilesBFloat16), so that a recount is equal
+-- to the last digit or wrong.
+
+CREATE TABLE events_by_hour
+(
+    org LowCardinality(String),
+    product LowCardinality(String),
+    version LowCardinality(String),
+    segment LowCardinality(String),
+    hour DateTime('UTC'),
+    app LowCardinality(String),
+    screen LowCardinality(String),
+    kind LowCardinality(String),
+    records SimpleAggregateFunction(sum, UInt64),
+    count SimpleAggregateFunction(sum, UInt64),
+    people AggregateFunction(uniq, UUID)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMMDD(hour)
+ORDER BY (org, product, hour, app, screen, kind, version, segment);
+
+CREATE MATERIALIZED VIEW events_by_hour_view TO events_by_hour AS
+SELECT
+    org, product, version, segment,
+    toStartOfHour(toDateTime(at, 'UTC')) AS hour,
+    app, screen, toString(kind) AS kind,
+    count() AS records,
+    sum(toUInt64(events.count)) AS count,
+    uniqState(device) AS people
+FROM events
+GROUP BY org, product, version, segment, hour, app, screen, kind;
+
+CREATE TABLE incidents_by_hour
+(
+    org LowCardinality(String),
+    product LowCardinality(String),
+    version LowCardinality(String),
+    segment LowCardinality(String),
+    hour DateTime('UTC'),
+    kind LowCardinality(String),
+    app LowCardinality(String),
+    screen LowCardinality(String),
+    incidents SimpleAggregateFunction(sum, UInt64),
+    time_lost_ms SimpleAggregateFunction(sum, UInt64),
+    people AggregateFunction(uniq, UUID)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMMDD(hour)
+ORDER BY (org, product, hour, kind, app, screen, version, segment);
+
+CREATE MATERIALIZED VIEW incidents_by_hour_view TO incidents_by_hour AS
+SELECT
+    org, product, version, segment,
+    toStartOfHour(toDateTime(at, 'UTC')) AS hour,
+    toString(kind) AS kind, app, screen,
+    count() AS incidents,
+    sum(duration_ms) AS time_lost_ms,
+    uniqState(device) AS people
+FROM incidents
+GROUP BY org, product, version, segment, hour, kind, app, screen;
+
+CREATE TABLE sessions_by_day
+(
+    org LowCardinality(String),
+    product LowCardinality(String),
+    version LowCardinality(String),
+    segment LowCardinality(String),
+    day Date,
+    sessions SimpleAggregateFunction(sum, UInt64),
+    people AggregateFunction(uniq, UUID),
+    duration_ms SimpleAggregateFunction(sum, UInt64),
+    active_ms SimpleAggregateFunction(sum, UInt64),
+    clicks SimpleAggregateFunction(sum, UInt64),
+    tasks_started SimpleAggregateFunction(sum, UInt64),
+    tasks_completed SimpleAggregateFunction(sum, UInt64),
+    frustration AggregateFunction(quantilesBFloat16(0.5, 0.9, 0.99), Float64),
+    frustration_micro SimpleAggregateFunction(sum, UInt64),
+    friction_weight_ms SimpleAggregateFunction(sum, UInt64),
+    friction_weighted_micro SimpleAggregateFunction(sum, UInt64),
+    efficiency AggregateFunction(quantilesBFloat16(0.5, 0.9, 0.99), Nullable(Float64)),
+    efficiency_micro SimpleAggregateFunction(sum, UInt64),
+    efficiency_sessions SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (org, product, day, version, segment);
+
+-- Scores are summed in millionths: sums of whole numbers are the same in every
+-- order, sums of floating-point numbers are not.
+CREATE MATERIALIZED VIEW sessions_by_day_view TO sessions_by_day AS
+SELECT
+    org, product, version, segment,
+    toDate(started_at, 'UTC') AS day,
+    count() AS sessions,
+    uniqState(device) AS people,
+    sum(sessions.duration_ms) AS duration_ms,
+    sum(sessions.active_ms) AS active_ms,
+    sum(sessions.clicks) AS clicks,
+    sum(sessions.tasks_started) AS tasks_started,
+    sum(sessions.tasks_completed) AS tasks_completed,
+    quantilesBFloat16State(0.5, 0.9, 0.99)(sessions.frustration) AS frustration,
+    sum(toUInt64(round(sessions.frustration * 1000000))) AS frustration_micro,
+    sum(greatest(sessions.active_ms, 1)) AS friction_weight_ms,
+    sum(toUInt64(round(sessions.frustration * greatest(sessions.active_ms, 1) * 1000))) AS friction_weighted_micro,
+    quantilesBFloat16State(0.5, 0.9, 0.99)(sessions.efficiency) AS efficiency,
+    sum(toUInt64(round(ifNull(sessions.efficiency, 0) * 1000000))) AS efficiency_micro,
+    countIf(isNotNull(sessions.efficiency)) AS efficiency_sessions
+FROM sessions
+GROUP BY org, product, version, segment, day;
+
+CREATE TABLE screens_by_day
+(
+    org LowCardinality(String),
+    product LowCardinality(String),
+    version LowCardinality(String),
+    segment LowCardinality(String),
+    day Date,
+    app LowCardinality(String),
+    screen LowCardinality(String),
+    sessions SimpleAggregateFunction(sum, UInt64),
+    people AggregateFunction(uniq, UUID),
+    visits SimpleAggregateFunction(sum, UInt64),
+    dwell_ms SimpleAggregateFunction(sum, UInt64),
+    clicks SimpleAggregateFunction(sum, UInt64),
+    rage_clicks SimpleAggregateFunction(sum, UInt64),
+    dead_clicks SimpleAggregateFunction(sum, UInt64),
+    backtracks SimpleAggregateFunction(sum, UInt64),
+    errors SimpleAggregateFunction(sum, UInt64),
+    exits SimpleAggregateFunction(sum, UInt64),
+    time_lost_ms SimpleAggregateFunction(sum, UInt64),
+    frustration_micro SimpleAggregateFunction(sum, UInt64),
+    efficiency_micro SimpleAggregateFunction(sum, UInt64),
+    efficiency_sessions SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (org, product, day, app, screen, version, segment);
+
+CREATE MATERIALIZED VIEW screens_by_day_view TO screens_by_day AS
+SELECT
+    org, product, version, segment,
+    toDate(at, 'UTC') AS day,
+    app, screen,
+    count() AS sessions,
+    uniqState(device) AS people,
+    sum(screens.visits) AS visits,
+    sum(screens.dwell_ms) AS dwell_ms,
+    sum(screens.clicks) AS clicks,
+    sum(screens.rage_clicks) AS rage_clicks,
+    sum(screens.dead_clicks) AS dead_clicks,
+    sum(screens.backtracks) AS backtracks,
+    sum(screens.errors) AS errors,
+    sum(toUInt64(screens.exited)) AS exits,
+    sum(screens.time_lost_ms) AS time_lost_ms,
+    sum(toUInt64(round(session_frustration * 1000000))) AS frustration_micro,
+    sum(toUInt64(round(ifNull(session_efficiency, 0) * 1000000))) AS efficiency_micro,
+    countIf(isNotNull(session_efficiency)) AS efficiency_sessions
+FROM screens
+GROUP BY org, product, version, segment, day, app, screen;
+
+CREATE TABLE flows_by_day
+(
+    org LowCardinality(String),
+    product LowCardinality(String),
+    version LowCardinality(String),
+    segment LowCardinality(String),
+    day Date,
+    path_apps Array(LowCardinality(String)),
+    path_screens Array(LowCardinality(String)),
+    sessions SimpleAggregateFunction(sum, UInt64),
+    people AggregateFunction(uniq, UUID),
+    duration_ms SimpleAggregateFunction(sum, UInt64),
+    tasks_started SimpleAggregateFunction(sum, UInt64),
+    tasks_completed SimpleAggregateFunction(sum, UInt64),
+    frustration_micro SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (org, product, day, path_apps, path_screens, version, segment);
+
+CREATE MATERIALIZED VIEW flows_by_day_view TO flows_by_day AS
+SELECT
+    org, product, version, segment,
+    toDate(started_at, 'UTC') AS day,
+    path_apps, path_screens,
+    count() AS sessions,
+    uniqState(device) AS people,
+    sum(sessions.duration_ms) AS duration_ms,
+    sum(sessions.tasks_started) AS tasks_started,
+    sum(sessions.tasks_completed) AS tasks_completed,
+    sum(toUInt64(round(sessions.frustration * 1000000))) AS frustration_micro
+FROM sessions
+WHERE notEmpty(path_screens)
+GROUP BY org, product, version, segment, day, path_apps, path_screens;
+
+CREATE TABLE devices_by_day
+(
+    org LowCardinality(String),
+    product LowCardinality(String),
+    day Date,
+    device UUID,
+    records SimpleAggregateFunction(sum, UInt64),
+    count SimpleAggregateFunction(sum, UInt64),
+    sessions AggregateFunction(uniq, UInt32),
+    first_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
+    last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (org, product, day, device);
+
+CREATE MATERIALIZED VIEW devices_by_day_view TO devices_by_day AS
+SELECT
+    org, product,
+    toDate(at, 'UTC') AS day,
+    device,
+    count() AS records,
+    sum(toUInt64(events.count)) AS count,
+    uniqState(session) AS sessions,
+    min(at) AS first_at,
+    max(at) AS last_at
+FROM events
+GROUP BY org, product, day, device;
+
+-- How many people share a label: what decides whether its text may be asked for.
+CREATE TABLE labels_seen
+(
+    org LowCardinality(String),
+    hash LowCardinality(String),
+    day Date,
+    people AggregateFunction(uniq, UUID)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (org, hash, day);
+
+CREATE MATERIALIZED VIEW labels_seen_view TO labels_seen AS
+SELECT
+    org,
+    arrayJoin(arrayFilter(h -> notEmpty(h), [toString(screen), toString(label)])) AS hash,
+    toDate(at, 'UTC') AS day,
+    uniqState(device) AS people
+FROM events
+GROUP BY org, hash, day;
