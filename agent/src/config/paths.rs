@@ -1,0 +1,109 @@
+//! Where the agent keeps things.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The agent's folder and the files in it. Everything is readable by its owner only.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// Uses `root`, which is made when it is missing.
+    ///
+    /// # Errors
+    /// When the folder can't be made or its permissions can't be set.
+    pub fn at(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let root = root.into();
+        std::fs::create_dir_all(&root)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o700))?;
+        }
+        Ok(Self { root })
+    }
+
+    /// The folder that the platform keeps a program's data in: `$XDG_DATA_HOME/snag`
+    /// or `~/.local/share/snag`, `%LOCALAPPDATA%\Snag`, `~/Library/Application Support/Snag`.
+    /// None where the environment doesn't say who the person is.
+    #[must_use]
+    pub fn default_root() -> Option<PathBuf> {
+        let from = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        if cfg!(windows) {
+            return Some(from("LOCALAPPDATA")?.join("Snag"));
+        }
+        if cfg!(target_os = "macos") {
+            return Some(from("HOME")?.join("Library/Application Support/Snag"));
+        }
+        match from("XDG_DATA_HOME").filter(|path| path.is_absolute()) {
+            Some(data) => Some(data.join("snag")),
+            None => Some(from("HOME")?.join(".local/share/snag")),
+        }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The spool's folder.
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.root.join("spool")
+    }
+
+    /// Device id, token and server.
+    #[must_use]
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("identity.json")
+    }
+
+    /// What the running agent says of itself.
+    #[must_use]
+    pub fn status(&self) -> PathBuf {
+        self.root.join("status.json")
+    }
+}
+
+/// Writes a file so that a reader sees the old or the new content, whole, and
+/// nobody but the owner can read it.
+///
+/// # Errors
+/// When the folder can't be written to.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+
+    let temporary = path.with_extension("tmp");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_reads() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::at(folder.path().join("snag")).unwrap();
+        write_private(&paths.identity(), b"{}").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(paths.root()), 0o700);
+        assert_eq!(mode(&paths.identity()), 0o600);
+        assert!(!paths.identity().with_extension("tmp").exists());
+    }
+}

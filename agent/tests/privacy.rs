@@ -1,0 +1,244 @@
+//! `agent/data.yaml` declares every field that can leave a device, and PRIVACY.md is
+//! what it says. `SNAG_UPDATE=1 cargo test -p snag-agent --test privacy` writes the page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::Value;
+use snag_wire::{
+    Context, Detail, DeviceFacts, DropCount, EventBatch, EventKind, EventRecord, IncidentKind,
+    IncidentRecord, LabelHash, LabelKind, LabelRecord, Record, ScreenRecord, SessionRecord,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Data {
+    never: Vec<String>,
+    retention_days: u32,
+    enrolment: BTreeMap<String, Datum>,
+    batch: BTreeMap<String, Datum>,
+    context: BTreeMap<String, Datum>,
+    records: BTreeMap<String, BTreeMap<String, Datum>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Datum {
+    what: String,
+    purpose: String,
+    sensitivity: Sensitivity,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum Sensitivity {
+    Technical,
+    Behaviour,
+    Text,
+}
+
+impl Sensitivity {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Technical => "says nothing about what you did",
+            Self::Behaviour => "says what was done, not what it was about",
+            Self::Text => "words that many people share",
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn data() -> Data {
+    let text = std::fs::read_to_string(root().join("data.yaml")).expect("data.yaml");
+    yaml_serde::from_str(&text).expect("data.yaml is what the test expects")
+}
+
+/// One record of each type with every field present. Struct literals: a new field
+/// does not compile here until it is thought of.
+fn batch() -> EventBatch {
+    let hash = LabelHash([1; 8]);
+    EventBatch {
+        device: uuid::Uuid::from_u128(1),
+        product: "default".into(),
+        agent_version: "0".into(),
+        sent_at: jiff::Timestamp::UNIX_EPOCH,
+        base_at: jiff::Timestamp::UNIX_EPOCH,
+        contexts: vec![Context { session: 1, app: "excel".into(), screen: hash }],
+        drops: vec![DropCount { reason: "quota".into(), count: 1 }],
+        records: vec![
+            Record::Event(EventRecord {
+                seq: 1,
+                kind: EventKind::Click,
+                detail: Some(Detail::Left),
+                role: Some("push_button".into()),
+                label: Some(hash),
+                context: 0,
+                t_ms: 1,
+                count: 2,
+                duration_ms: 3,
+            }),
+            Record::Session(Box::new(SessionRecord {
+                seq: 2,
+                context: 0,
+                t_ms: 0,
+                duration_ms: 1,
+                active_ms: 1,
+                clicks: 1,
+                keys: 1,
+                scrolls: 1,
+                screens: 1,
+                visits: 1,
+                context_switches: 1,
+                tasks_started: 1,
+                tasks_completed: 1,
+                rage_clicks: 1,
+                dead_clicks: 1,
+                backtracks: 1,
+                abandoned_tasks: 1,
+                error_loops: 1,
+                undo_storms: 1,
+                errors: 1,
+                frustration: 0.5,
+                frustration_terms: [0.0; 6],
+                efficiency: Some(0.5),
+                efficiency_terms: Some([0.0; 3]),
+                score_version: 1,
+                path: vec![0],
+            })),
+            Record::Screen(ScreenRecord {
+                seq: 3,
+                context: 0,
+                t_ms: 0,
+                visits: 1,
+                dwell_ms: 1,
+                clicks: 1,
+                keys: 1,
+                rage_clicks: 1,
+                dead_clicks: 1,
+                backtracks: 1,
+                errors: 1,
+                exited: true,
+                time_lost_ms: 1,
+                session_frustration: 0.5,
+                session_efficiency: Some(0.5),
+            }),
+            Record::Incident(IncidentRecord {
+                seq: 4,
+                kind: IncidentKind::RageClick,
+                version: 1,
+                context: 0,
+                t_ms: 0,
+                duration_ms: 1,
+                count: 3,
+                role: Some("push_button".into()),
+                label: Some(hash),
+            }),
+            Record::Label(LabelRecord {
+                seq: 5,
+                hash,
+                kind: LabelKind::Screen,
+                app: "excel".into(),
+                text: "Save".into(),
+                t_ms: 0,
+            }),
+        ],
+    }
+}
+
+fn fields(value: &Value) -> BTreeSet<String> {
+    value.as_object().expect("an object").keys().cloned().collect()
+}
+
+fn declared(data: &BTreeMap<String, Datum>) -> BTreeSet<String> {
+    data.keys().cloned().collect()
+}
+
+#[test]
+fn every_field_on_the_wire_is_declared() {
+    let data = data();
+    let sent = serde_json::to_value(batch()).unwrap();
+
+    let mut batch_fields = fields(&sent);
+    batch_fields.remove("contexts");
+    batch_fields.remove("records");
+    assert_eq!(batch_fields, declared(&data.batch), "batch");
+    assert_eq!(fields(&sent["contexts"][0]), declared(&data.context), "context");
+
+    let facts = DeviceFacts { os: String::new(), agent_version: String::new(), segment: String::new() };
+    let facts = serde_json::to_value(facts).unwrap();
+    assert_eq!(fields(&facts), declared(&data.enrolment), "enrolment");
+
+    let mut seen = BTreeSet::new();
+    for record in sent["records"].as_array().unwrap() {
+        let kind = record["type"].as_str().unwrap();
+        let mut record_fields = fields(record);
+        record_fields.remove("type");
+        let declared_fields =
+            data.records.get(kind).map(declared).unwrap_or_else(|| panic!("{kind} isn't declared"));
+        assert_eq!(record_fields, declared_fields, "{kind}");
+        seen.insert(kind.to_owned());
+    }
+    assert_eq!(seen, data.records.keys().cloned().collect(), "types of record");
+}
+
+#[test]
+fn privacy_page_is_generated() {
+    let page = render(&data());
+    let path = root().join("../PRIVACY.md");
+    if std::env::var_os("SNAG_UPDATE").is_some() {
+        std::fs::write(&path, &page).expect("PRIVACY.md can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == page,
+        "PRIVACY.md isn't what agent/data.yaml says: \
+         run SNAG_UPDATE=1 cargo test -p snag-agent --test privacy, and commit it"
+    );
+}
+
+fn render(data: &Data) -> String {
+    let mut page = String::from(
+        "# What Snag sends, and what it never does\n\n\
+         Generated from `agent/data.yaml`; a test fails when a record carries a field that isn't here.\n\n\
+         Snag notices where programs get in people's way. It does so on this computer: what leaves it is \
+         what stands below, and nothing else. Your organisation receives it, and keeps it for at most ",
+    );
+    let _ = writeln!(page, "{} days unless it set another time.\n\n## Never\n", data.retention_days);
+    for line in &data.never {
+        let _ = writeln!(page, "- {line}");
+    }
+    page.push_str(
+        "\nFigures that fewer than k people (5, unless your organisation set more) stand behind are shown to nobody.\n\n\
+         To see every record before it leaves: `snag-agent export`. To delete what waits here: `snag-agent erase`.\n",
+    );
+    let table = |page: &mut String, title: &str, fields: &BTreeMap<String, Datum>| {
+        let _ = writeln!(page, "\n## {title}\n\n| field | what it is | why | what it tells |\n|---|---|---|---|");
+        for (name, datum) in fields {
+            let _ = writeln!(
+                page,
+                "| `{name}` | {} | {} | {} |",
+                datum.what,
+                datum.purpose,
+                datum.sensitivity.words()
+            );
+        }
+    };
+    table(&mut page, "When a computer is enrolled", &data.enrolment);
+    table(&mut page, "With every batch", &data.batch);
+    table(&mut page, "Where something happened", &data.context);
+    for (kind, title) in [
+        ("event", "A step (`event`)"),
+        ("session", "A session that ended (`session`)"),
+        ("screen", "A screen in that session (`screen`)"),
+        ("incident", "A problem (`incident`)"),
+        ("label", "A shared title or name (`label`)"),
+    ] {
+        table(&mut page, title, &data.records[kind]);
+    }
+    page
+}
