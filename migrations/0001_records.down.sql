@@ -1,5 +1,5 @@
-DROP TABLE labels;
-DROP TABLE incidents;
-DROP TABLE screens;
-DROP TABLE sessions;
-DROP TABLE events;
+DROP TABLE IF EXISTS labels;
+DROP TABLE IF EXISTS incidents;
+DROP TABLE IF EXISTS screens;
+DROP TABLE IF EXISTS sessions;
+DROP TABLE IF EXISTS events;

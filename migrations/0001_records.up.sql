@@ -6,7 +6,7 @@
 -- atomic; retention drops by it, too. `at` is corrected by clock_offset_ms, and
 -- at - clock_offset_ms is what the device's own wall clock said.
 
-CREATE TABLE events
+CREATE TABLE IF NOT EXISTS events
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -31,7 +31,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (org, product, device, seq);
 
-CREATE TABLE sessions
+CREATE TABLE IF NOT EXISTS sessions
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -73,7 +73,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (org, product, device, seq);
 
-CREATE TABLE screens
+CREATE TABLE IF NOT EXISTS screens
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -104,7 +104,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (org, product, device, seq);
 
-CREATE TABLE incidents
+CREATE TABLE IF NOT EXISTS incidents
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -129,7 +129,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (org, product, device, seq);
 
-CREATE TABLE labels
+CREATE TABLE IF NOT EXISTS labels
 (
     org LowCardinality(String),
     product LowCardinality(String),

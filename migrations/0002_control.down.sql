@@ -1,4 +1,4 @@
-DROP TABLE device_drops;
-DROP TABLE devices;
-DROP TABLE tokens;
-DROP TABLE organisations;
+DROP TABLE IF EXISTS device_drops;
+DROP TABLE IF EXISTS devices;
+DROP TABLE IF EXISTS tokens;
+DROP TABLE IF EXISTS organisations;

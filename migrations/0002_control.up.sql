@@ -1,6 +1,6 @@
 -- The small mutable state: the row with the highest version counts (read with FINAL).
 
-CREATE TABLE organisations
+CREATE TABLE IF NOT EXISTS organisations
 (
     id UUID,
     name String,
@@ -15,7 +15,7 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY id;
 
 -- Tokens of all scopes; only the SHA-256 of a token is kept.
-CREATE TABLE tokens
+CREATE TABLE IF NOT EXISTS tokens
 (
     token_hash String,
     org UUID,
@@ -31,7 +31,7 @@ CREATE TABLE tokens
 ENGINE = ReplacingMergeTree(version)
 ORDER BY token_hash;
 
-CREATE TABLE devices
+CREATE TABLE IF NOT EXISTS devices
 (
     org UUID,
     device UUID,
@@ -45,7 +45,7 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY (org, device);
 
 -- What devices dropped, by reason: totals since enrolment, so that the highest counts.
-CREATE TABLE device_drops
+CREATE TABLE IF NOT EXISTS device_drops
 (
     org UUID,
     device UUID,

@@ -9,7 +9,7 @@
 -- midnight where the analyst lives. The sets are what keeps "how many people" and
 -- "how many sessions" exact under every filter; no set leaves the server.
 
-CREATE TABLE events_by_hour
+CREATE TABLE IF NOT EXISTS events_by_hour
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -27,7 +27,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMMDD(hour)
 ORDER BY (org, product, hour, app, screen, kind, version, segment);
 
-CREATE MATERIALIZED VIEW events_by_hour_view TO events_by_hour AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS events_by_hour_view TO events_by_hour AS
 SELECT
     org, product, version, segment,
     toStartOfHour(toDateTime(at, 'UTC')) AS hour,
@@ -38,7 +38,7 @@ SELECT
 FROM events
 GROUP BY org, product, version, segment, hour, app, screen, kind;
 
-CREATE TABLE incidents_by_hour
+CREATE TABLE IF NOT EXISTS incidents_by_hour
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -56,7 +56,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (org, product, hour, kind, app, screen, version, segment);
 
-CREATE MATERIALIZED VIEW incidents_by_hour_view TO incidents_by_hour AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS incidents_by_hour_view TO incidents_by_hour AS
 SELECT
     org, product, version, segment,
     toStartOfHour(toDateTime(at, 'UTC')) AS hour,
@@ -69,7 +69,7 @@ GROUP BY org, product, version, segment, hour, kind, app, screen;
 
 -- The last of `who` are the session's two scores in millionths; 4294967295 stands for
 -- an efficiency that the session doesn't have.
-CREATE TABLE sessions_by_hour
+CREATE TABLE IF NOT EXISTS sessions_by_hour
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -89,7 +89,7 @@ ORDER BY (org, product, hour, version, segment);
 
 -- Scores are summed in millionths: sums of whole numbers are the same in every
 -- order, sums of floating-point numbers are not.
-CREATE MATERIALIZED VIEW sessions_by_hour_view TO sessions_by_hour AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS sessions_by_hour_view TO sessions_by_hour AS
 SELECT
     org, product, version, segment,
     toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
@@ -106,7 +106,7 @@ SELECT
 FROM sessions
 GROUP BY org, product, version, segment, hour;
 
-CREATE TABLE sessions_by_day
+CREATE TABLE IF NOT EXISTS sessions_by_day
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -132,7 +132,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (org, product, day, version, segment);
 
-CREATE MATERIALIZED VIEW sessions_by_day_view TO sessions_by_day AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS sessions_by_day_view TO sessions_by_day AS
 SELECT
     org, product, version, segment,
     toDate(started_at, 'UTC') AS day,
@@ -153,7 +153,7 @@ SELECT
 FROM sessions
 GROUP BY org, product, version, segment, day;
 
-CREATE TABLE screens_by_hour
+CREATE TABLE IF NOT EXISTS screens_by_hour
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -184,7 +184,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (org, product, hour, app, screen, version, segment);
 
-CREATE MATERIALIZED VIEW screens_by_hour_view TO screens_by_hour AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS screens_by_hour_view TO screens_by_hour AS
 SELECT
     org, product, version, segment,
     toStartOfHour(toDateTime(at, 'UTC')) AS hour,
@@ -213,7 +213,7 @@ SELECT
 FROM screens
 GROUP BY org, product, version, segment, hour, app, screen;
 
-CREATE TABLE flows_by_hour
+CREATE TABLE IF NOT EXISTS flows_by_hour
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -233,7 +233,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (org, product, hour, path_apps, path_screens, version, segment);
 
-CREATE MATERIALIZED VIEW flows_by_hour_view TO flows_by_hour AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS flows_by_hour_view TO flows_by_hour AS
 SELECT
     org, product, version, segment,
     toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
@@ -248,7 +248,7 @@ FROM sessions
 WHERE notEmpty(path_screens)
 GROUP BY org, product, version, segment, hour, path_apps, path_screens;
 
-CREATE TABLE devices_by_day
+CREATE TABLE IF NOT EXISTS devices_by_day
 (
     org LowCardinality(String),
     product LowCardinality(String),
@@ -264,7 +264,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (org, product, day, device);
 
-CREATE MATERIALIZED VIEW devices_by_day_view TO devices_by_day AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS devices_by_day_view TO devices_by_day AS
 SELECT
     org, product,
     toDate(at, 'UTC') AS day,
@@ -278,7 +278,7 @@ FROM events
 GROUP BY org, product, day, device;
 
 -- How many people share a label: what decides whether its text may be asked for.
-CREATE TABLE labels_seen
+CREATE TABLE IF NOT EXISTS labels_seen
 (
     org LowCardinality(String),
     hash LowCardinality(String),
@@ -289,7 +289,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (org, hash, day);
 
-CREATE MATERIALIZED VIEW labels_seen_view TO labels_seen AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS labels_seen_view TO labels_seen AS
 SELECT
     org,
     arrayJoin(arrayFilter(h -> notEmpty(h), [toString(screen), toString(label)])) AS hash,

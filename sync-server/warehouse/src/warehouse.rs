@@ -1,0 +1,128 @@
+//! The seam itself: one type in front of both transports.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::embedded::{Embedded, EmbeddedOptions};
+use crate::{Query, WarehouseError};
+
+/// Bytes in the order they come.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, WarehouseError>> + Send>>;
+
+/// ClickHouse, wherever it runs. Clones share one.
+#[derive(Clone)]
+pub struct Warehouse {
+    transport: Arc<Transport>,
+}
+
+enum Transport {
+    Embedded(Embedded),
+}
+
+impl Warehouse {
+    /// ClickHouse in this process. Blocks while the library is loaded and the engine
+    /// starts: half a second, more with much data.
+    ///
+    /// # Errors
+    /// `Unavailable` when the library is missing (it says where it was looked for) or the
+    /// data folder can't be used, by another process included.
+    pub fn embedded(options: EmbeddedOptions) -> Result<Self, WarehouseError> {
+        Ok(Self {
+            transport: Arc::new(Transport::Embedded(Embedded::open(options)?)),
+        })
+    }
+
+    /// The database that unqualified names mean.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        match &*self.transport {
+            Transport::Embedded(embedded) => embedded.database(),
+        }
+    }
+
+    /// Whether inserts wait for the disk, where that is this program's to say.
+    pub(crate) fn fsync(&self) -> Option<bool> {
+        match &*self.transport {
+            Transport::Embedded(embedded) => Some(embedded.fsync()),
+        }
+    }
+
+    /// Adds rows to a table as one block: all of them are in, and in what its views feed,
+    /// when this returns; none is in the table when it fails. Columns are matched by name.
+    ///
+    /// # Errors
+    /// `Schema` where table and rows disagree, `Retry` under load; an error after the
+    /// connection broke leaves it open whether the rows are in.
+    pub async fn insert(&self, table: &str, rows: RecordBatch) -> Result<(), WarehouseError> {
+        match &*self.transport {
+            Transport::Embedded(embedded) => embedded.insert(table, rows).await,
+        }
+    }
+
+    /// Runs a query and returns its whole output in the query's format.
+    ///
+    /// Dropping the future kills the query.
+    ///
+    /// # Errors
+    /// As ClickHouse says; a query with `readonly` that would write is `Rejected` (code 164).
+    pub async fn select(&self, query: Query) -> Result<Bytes, WarehouseError> {
+        match &*self.transport {
+            Transport::Embedded(embedded) => embedded.select(query).await,
+        }
+    }
+
+    /// Runs a query and returns its output as it comes. The query waits while nobody takes
+    /// it, and is cancelled when the stream is dropped.
+    ///
+    /// # Errors
+    /// What fails before the first bytes fails here, what fails later is the stream's last item.
+    pub async fn select_stream(&self, query: Query) -> Result<ByteStream, WarehouseError> {
+        match &*self.transport {
+            Transport::Embedded(embedded) => embedded.select_stream(query).await,
+        }
+    }
+
+    /// Runs a statement that answers nothing: DDL, `INSERT … SELECT`, `ALTER`, `OPTIMIZE`.
+    ///
+    /// # Errors
+    /// As ClickHouse says.
+    pub async fn execute(&self, query: impl Into<Query>) -> Result<(), WarehouseError> {
+        let query = query.into();
+        match &*self.transport {
+            Transport::Embedded(embedded) => embedded.execute(query).await,
+        }
+    }
+
+    /// Runs an `INSERT INTO t [(columns)] [FORMAT x]` whose data comes as a stream, in the
+    /// query's format or the one the text names. Large data is written in several blocks:
+    /// a failure in the middle can leave the first ones.
+    ///
+    /// # Errors
+    /// As ClickHouse says, or the stream's own error.
+    pub async fn insert_stream(
+        &self,
+        statement: Query,
+        data: ByteStream,
+    ) -> Result<(), WarehouseError> {
+        match &*self.transport {
+            Transport::Embedded(embedded) => embedded.insert_stream(statement, data).await,
+        }
+    }
+
+    /// Waits for running work and lets go of the data folder, if this is the last clone.
+    pub async fn close(self) {
+        let Some(transport) = Arc::into_inner(self.transport) else {
+            return;
+        };
+        match transport {
+            Transport::Embedded(embedded) => {
+                // Joining threads and shutting the engine down block.
+                drop(tokio::task::spawn_blocking(move || embedded.close()).await);
+            }
+        }
+    }
+}
