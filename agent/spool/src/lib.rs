@@ -1,1 +1,38 @@
-//! Crate under construction.
+//! The device's outbox: every record is stored here before it counts, and leaves
+//! only when the server has it.
+//!
+//! The spool is the pipeline's write-ahead log (the server keeps no other), so it
+//! promises:
+//!
+//! - A call that returned `Ok` is on disk; one that failed left nothing behind.
+//! - `seq` rises by one with every record, whatever its type, and no number is
+//!   ever given twice, even when the spool's files are lost.
+//! - Records leave by [`Spool::settle`] (the server's answer), by the quota or with
+//!   a spool that is lost. The last two are counted by reason, see [`Spool::drops`].
+//! - Over the quota, the oldest raw events go first (`quota`). Only when no event
+//!   is left, the oldest of the others (sessions, screens, incidents, labels) go
+//!   (`quota_kept`): a device that could neither send nor store would lose the new
+//!   ones instead, which say more about what hurts today.
+//! - A spool that can't be opened (damaged, of another schema version, not a
+//!   folder) is renamed to `spool.aside-<n>`, reported, and a new one begun. Where
+//!   a new one can't be made either, the old one goes back to its place.
+//!
+//! What is in the folder: `spool/` (sled), `ledger.json` (reserved sequence numbers
+//! and counters that outlive the spool), `spool.aside-<n>/` (the last three).
+//!
+//! **Invariant:** this crate is the only one that knows sled.
+
+mod aside;
+mod codec;
+mod error;
+mod record;
+mod sidecar;
+mod spool;
+mod store;
+
+pub use error::SpoolError;
+pub use record::{DeadLetter, NewRecord, Place, Refusal, StoredRecord, Waiting};
+pub use spool::{OpenReport, SetAside, Spool, SpoolOptions};
+
+/// The version of what is on disk.
+pub const SCHEMA_VERSION: u32 = 1;
