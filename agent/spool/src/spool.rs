@@ -42,7 +42,7 @@ const STATE_KEY: &[u8] = b"engine";
 #[derive(Debug, Clone)]
 pub struct SpoolOptions {
     /// Encoded records that may wait. 64 MB are some 4 million events: months of one
-    /// person, while the files on disk stay within about four times that.
+    /// person, while the files on disk stay within about twice that.
     pub quota_bytes: u64,
     /// sled's page cache. The agent's budget is 45 MB in all.
     pub cache_bytes: u64,
