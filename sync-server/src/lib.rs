@@ -1,1 +1,34 @@
-//! Crate under construction.
+//! The Snag server: takes batches of records from devices, keeps them in
+//! ClickHouse exactly once, and answers analysts from rollups.
+//!
+//! ```text
+//! POST /v1/events/batch → auth → ingest::body (capped gunzip) → ingest::validate
+//!   → ingest::commit (group commit, dedup by sequence) → warehouse → answer
+//! ```
+//!
+//! **Invariant:** a batch is answered with 200 only after ClickHouse has its rows:
+//! the device deletes what was answered, so the device's spool is the log and the
+//! server keeps no state of its own beside ClickHouse.
+
+pub mod auth;
+pub mod cli;
+pub mod control;
+pub mod db;
+pub mod enroll;
+pub mod error;
+pub mod health;
+pub mod ingest;
+pub mod insights;
+pub mod labels;
+pub mod metrics;
+pub mod openapi;
+pub mod orgs;
+pub mod policy;
+pub mod router;
+pub mod serve;
+pub mod sql;
+pub mod state;
+pub mod verify;
+
+pub use error::ApiError;
+pub use state::AppState;

@@ -1,1 +1,3 @@
+//! The Snag server's command line.
+
 fn main() {}

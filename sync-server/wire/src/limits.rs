@@ -37,6 +37,10 @@ pub const PATH_SCREENS_MAX: usize = 8;
 /// Longest session or run, in milliseconds: 48 hours. Longer ones are a clock fault.
 pub const DURATION_MS_MAX: u64 = 48 * 3_600_000;
 
+/// Highest count of anything in one record: a thousand a second for 48 hours. Sums
+/// over any number of records stay far from overflowing.
+pub const COUNT_MAX: u64 = 172_800_000;
+
 /// How far a record may lie before the batch was sent, in milliseconds: 400 days.
 pub const AGE_MS_MAX: i64 = 400 * 86_400_000;
 

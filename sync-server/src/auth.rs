@@ -1,0 +1,297 @@
+//! Who asks: bearer tokens, each scoped to one organisation.
+//!
+//! A token is 32 random bytes behind a prefix that names its scope. Only its
+//! SHA-256 is stored, so that whoever reads the table can't use it; with 256 bits
+//! of entropy it needs no salt and no slow hash.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, header, request::Parts};
+use parking_lot::Mutex;
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use snag_warehouse::{Query, Warehouse, WarehouseError};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::db;
+use crate::orgs::Org;
+use crate::{ApiError, AppState};
+
+/// How often the table is asked for changed tokens: how long one that was revoked
+/// on another server may still be taken.
+const POLL: Duration = Duration::from_secs(5);
+/// Versions are wall clocks of servers; this is how far they may lie apart.
+const POLL_OVERLAP_MS: u64 = 60_000;
+/// How long an unknown token is refused without asking again.
+const UNKNOWN_TTL: Duration = Duration::from_secs(1);
+/// Tokens are remembered up to here, so that guessing can't fill the memory.
+const CACHE_MAX: usize = 200_000;
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Enrol devices.
+    Enroll,
+    /// Send records, read the policy: one device.
+    Device,
+    /// Read insights.
+    Analyst,
+    /// Change the organisation, its tokens and devices; read insights.
+    Admin,
+}
+
+impl Scope {
+    /// The word in the table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enroll => "enroll",
+            Self::Device => "device",
+            Self::Analyst => "analyst",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A new token of a scope. Show it once; store [`token_hash`] of it.
+#[must_use]
+pub fn mint(scope: Scope) -> String {
+    let mut secret = [0; 32];
+    rand::rng().fill_bytes(&mut secret);
+    format!("snag_{}_{}", scope.as_str(), URL_SAFE_NO_PAD.encode(secret))
+}
+
+/// What is stored of a token: the SHA-256 as 64 hexadecimal digits.
+#[must_use]
+pub fn token_hash(token: &str) -> String {
+    hex::encode(Sha256::digest(token.as_bytes()))
+}
+
+/// What a token grants.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Grant {
+    /// The token's organisation.
+    pub org: Uuid,
+    /// What it may do.
+    pub scope: Scope,
+    /// What IT called it.
+    pub name: String,
+    /// A device token's device.
+    pub device: Option<Uuid>,
+    /// The part of the organisation that devices of this token belong to.
+    pub segment: String,
+    /// When it ends, in milliseconds since 1970; 0 where it doesn't.
+    expires_at_ms: i64,
+}
+
+/// Grants by token hash, read from the warehouse when first used. Changes are
+/// polled for all tokens at once, so that thousands of devices that each come once
+/// a minute cost no look-up each.
+#[derive(Default)]
+pub struct TokenCache {
+    known: Mutex<HashMap<String, (Option<Arc<Grant>>, Instant)>>,
+    polled: tokio::sync::Mutex<Option<(Instant, u64)>>,
+}
+
+impl TokenCache {
+    /// What a token grants; `None` where it is unknown or revoked.
+    ///
+    /// # Errors
+    /// The warehouse's.
+    pub async fn get(
+        &self,
+        warehouse: &Warehouse,
+        token: &str,
+    ) -> Result<Option<Arc<Grant>>, WarehouseError> {
+        self.forget_changed(warehouse).await?;
+        let hash = token_hash(token);
+        if let Some((grant, read_at)) = self.known.lock().get(&hash)
+            && (grant.is_some() || read_at.elapsed() < UNKNOWN_TTL)
+        {
+            return Ok(grant.clone());
+        }
+        let sql = "SELECT org, scope, name, device, segment, \
+                   ifNull(toUnixTimestamp64Milli(expires_at), 0) AS expires_at_ms \
+                   FROM tokens FINAL WHERE token_hash = {hash:String} AND NOT revoked";
+        let rows: Vec<Grant> = db::rows(warehouse, Query::read(sql).param("hash", &hash)).await?;
+        let grant = rows.into_iter().next().map(Arc::new);
+        let mut known = self.known.lock();
+        if known.len() >= CACHE_MAX {
+            known.clear();
+        }
+        known.insert(hash, (grant.clone(), Instant::now()));
+        Ok(grant)
+    }
+
+    /// Asks at most every [`POLL`] which tokens changed. Whoever comes while another
+    /// asks goes on with what is known.
+    async fn forget_changed(&self, warehouse: &Warehouse) -> Result<(), WarehouseError> {
+        #[derive(Deserialize)]
+        struct Changed {
+            token_hash: String,
+            version: u64,
+        }
+        let Ok(mut polled) = self.polled.try_lock() else {
+            return Ok(());
+        };
+        let seen = match *polled {
+            Some((at, _)) if at.elapsed() < POLL => return Ok(()),
+            Some((_, seen)) => seen,
+            None => {
+                // Nothing is known yet, so nothing can have changed.
+                let sql = "SELECT '' AS token_hash, max(version) AS version FROM tokens";
+                let newest: Vec<Changed> = db::rows(warehouse, Query::read(sql)).await?;
+                let seen = newest.first().map_or(0, |row| row.version);
+                *polled = Some((Instant::now(), seen));
+                return Ok(());
+            }
+        };
+        let sql = "SELECT token_hash, version FROM tokens WHERE version > {after:UInt64}";
+        let query = Query::read(sql).param("after", seen.saturating_sub(POLL_OVERLAP_MS));
+        let changed: Vec<Changed> = db::rows(warehouse, query).await?;
+        let mut known = self.known.lock();
+        let mut newest = seen;
+        for row in &changed {
+            known.remove(&row.token_hash);
+            newest = newest.max(row.version);
+        }
+        *polled = Some((Instant::now(), newest));
+        Ok(())
+    }
+
+    /// Forgets everything read, so that a change is seen at once.
+    pub fn forget_all(&self) {
+        self.known.lock().clear();
+    }
+}
+
+/// A request of a device.
+#[derive(Debug, Clone)]
+pub struct DeviceAuth {
+    /// Its organisation.
+    pub org: Arc<Org>,
+    /// The device.
+    pub device: Uuid,
+    /// The part of the organisation it belongs to; empty unless set.
+    pub segment: String,
+}
+
+/// A request of somebody who may read insights.
+#[derive(Debug, Clone)]
+pub struct AnalystAuth {
+    /// The organisation whose figures are read.
+    pub org: Arc<Org>,
+    /// What IT called the token.
+    pub name: String,
+}
+
+/// A request of somebody who may change the organisation.
+#[derive(Debug, Clone)]
+pub struct AdminAuth {
+    /// The organisation.
+    pub org: Arc<Org>,
+    /// What IT called the token.
+    pub name: String,
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim())
+        .filter(|token| !token.is_empty() && token.len() <= 256)
+}
+
+/// What `token` grants now, with its organisation.
+///
+/// # Errors
+/// 401 where the token is unknown, revoked or past its end; the warehouse's own.
+pub async fn grant(state: &AppState, token: &str) -> Result<(Arc<Grant>, Arc<Org>), ApiError> {
+    let grant = state
+        .tokens
+        .get(&state.warehouse, token)
+        .await?
+        .ok_or_else(ApiError::unauthorized)?;
+    if grant.expires_at_ms != 0 && state.now().as_millisecond() >= grant.expires_at_ms {
+        return Err(ApiError::unauthorized());
+    }
+    let org = state
+        .orgs
+        .get(&state.warehouse, grant.org)
+        .await?
+        .ok_or_else(ApiError::unauthorized)?;
+    Ok((grant, org))
+}
+
+async fn authorize(
+    parts: &Parts,
+    state: &AppState,
+    allowed: &[Scope],
+) -> Result<(Arc<Grant>, Arc<Org>), ApiError> {
+    let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
+    let (grant, org) = grant(state, token).await?;
+    if !allowed.contains(&grant.scope) {
+        return Err(ApiError::forbidden(format!(
+            "This address takes a token of scope {}; this one is of scope {}.",
+            allowed[0].as_str(),
+            grant.scope.as_str()
+        )));
+    }
+    Ok((grant, org))
+}
+
+impl FromRequestParts<Arc<AppState>> for DeviceAuth {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<AppState>,
+    ) -> Result<Self, Self::Rejection> {
+        let (grant, org) = authorize(parts, state, &[Scope::Device]).await?;
+        let device = grant.device.ok_or_else(ApiError::unauthorized)?;
+        Ok(Self {
+            org,
+            device,
+            segment: grant.segment.clone(),
+        })
+    }
+}
+
+impl FromRequestParts<Arc<AppState>> for AnalystAuth {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<AppState>,
+    ) -> Result<Self, Self::Rejection> {
+        let (grant, org) = authorize(parts, state, &[Scope::Analyst, Scope::Admin]).await?;
+        Ok(Self {
+            org,
+            name: grant.name.clone(),
+        })
+    }
+}
+
+impl FromRequestParts<Arc<AppState>> for AdminAuth {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<AppState>,
+    ) -> Result<Self, Self::Rejection> {
+        let (grant, org) = authorize(parts, state, &[Scope::Admin]).await?;
+        Ok(Self {
+            org,
+            name: grant.name.clone(),
+        })
+    }
+}

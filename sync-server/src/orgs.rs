@@ -1,0 +1,204 @@
+//! Organisations: who they are, what their devices are told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use snag_warehouse::{Query, Warehouse, WarehouseError};
+use snag_wire::{AppRules, LabelAction, LabelRule, SyncRules};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::db;
+
+/// How long a change of an organisation may take to be seen.
+const TTL: Duration = Duration::from_secs(10);
+
+/// The lowest k of an organisation that isn't one person's own machine.
+pub const K_MIN: u32 = 5;
+
+/// What an organisation decided for its devices, as it is stored (JSON).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrgPolicy {
+    /// Which programs are looked at.
+    pub apps: AppRules,
+    /// Which labels are readable at once, or never.
+    #[serde(default)]
+    pub label_rules: Vec<LabelRule>,
+    /// Detector thresholds that differ from the defaults.
+    #[serde(default)]
+    pub thresholds: BTreeMap<String, u64>,
+    /// How devices send.
+    #[serde(default)]
+    pub sync: SyncRules,
+}
+
+impl Default for OrgPolicy {
+    fn default() -> Self {
+        Self {
+            apps: AppRules::Deny(Vec::new()),
+            label_rules: Vec::new(),
+            thresholds: BTreeMap::new(),
+            sync: SyncRules::default(),
+        }
+    }
+}
+
+/// One organisation, ready for use.
+pub struct Org {
+    /// Its identity.
+    pub id: Uuid,
+    /// The identity as the record tables' `org` column has it.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Whom a person can ask.
+    pub contact: String,
+    /// How many people must stand behind a figure or a readable label.
+    pub k: u32,
+    /// The key of its label hashes.
+    pub label_key: [u8; 32],
+    /// What its devices are told.
+    pub policy: OrgPolicy,
+    /// Rises with each change of `policy`.
+    pub policy_version: u64,
+    /// Its label rules, compiled; the first match decides.
+    pub rules: Vec<CompiledRule>,
+}
+
+impl std::fmt::Debug for Org {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Org")
+            .field("id", &self.id)
+            .field("k", &self.k)
+            .field("policy_version", &self.policy_version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A label rule, ready to match.
+#[derive(Debug)]
+pub struct CompiledRule {
+    app: regex::Regex,
+    label: regex::Regex,
+    action: LabelAction,
+}
+
+impl CompiledRule {
+    /// Compiles a rule; its label's pattern has to match the whole label.
+    ///
+    /// # Errors
+    /// The pattern isn't a regular expression. A rule that doesn't parse is never skipped.
+    pub fn new(rule: &LabelRule) -> Result<Self, regex::Error> {
+        let app = rule
+            .app
+            .trim()
+            .to_lowercase()
+            .split('*')
+            .map(regex::escape)
+            .collect::<Vec<_>>()
+            .join(".*");
+        Ok(Self {
+            app: regex::Regex::new(&format!("^(?s:{app})$"))?,
+            label: regex::Regex::new(&format!("^(?:{})$", rule.label))?,
+            action: rule.action,
+        })
+    }
+}
+
+impl Org {
+    /// What the organisation's rules say of a label; `None` where none matches.
+    #[must_use]
+    pub fn label_action(&self, app: &str, text: &str) -> Option<LabelAction> {
+        self.rules
+            .iter()
+            .find(|rule| rule.app.is_match(app) && rule.label.is_match(text))
+            .map(|rule| rule.action)
+    }
+}
+
+/// Organisations by identity, read from the warehouse and kept for a short while.
+#[derive(Default)]
+pub struct OrgCache {
+    known: Mutex<HashMap<Uuid, (Arc<Org>, Instant)>>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id: Uuid,
+    name: String,
+    contact: String,
+    k: u32,
+    label_key: String,
+    policy: String,
+    policy_version: u64,
+}
+
+impl OrgCache {
+    /// The organisation, or `None` where it doesn't exist.
+    ///
+    /// # Errors
+    /// The warehouse's; a policy that doesn't parse is [`snag_warehouse::ErrorKind::Schema`].
+    pub async fn get(
+        &self,
+        warehouse: &Warehouse,
+        id: Uuid,
+    ) -> Result<Option<Arc<Org>>, WarehouseError> {
+        if let Some((org, read_at)) = self.known.lock().get(&id)
+            && read_at.elapsed() < TTL
+        {
+            return Ok(Some(Arc::clone(org)));
+        }
+        let sql = "SELECT id, name, contact, k, label_key, policy, policy_version \
+                   FROM organisations FINAL WHERE id = {id:UUID}";
+        let rows: Vec<Row> = db::rows(warehouse, Query::read(sql).param("id", id)).await?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        let org = Arc::new(row.into_org()?);
+        self.known
+            .lock()
+            .insert(id, (Arc::clone(&org), Instant::now()));
+        Ok(Some(org))
+    }
+
+    /// Forgets what was read, so that the next look sees a change at once.
+    pub fn forget(&self, id: Uuid) {
+        self.known.lock().remove(&id);
+    }
+}
+
+impl Row {
+    fn into_org(self) -> Result<Org, WarehouseError> {
+        let broken = |what: &str, error: String| WarehouseError {
+            kind: snag_warehouse::ErrorKind::Schema,
+            code: None,
+            message: format!("organisation {}: {what}: {error}", self.id),
+        };
+        let policy: OrgPolicy =
+            serde_json::from_str(&self.policy).map_err(|e| broken("policy", e.to_string()))?;
+        let rules = policy
+            .label_rules
+            .iter()
+            .map(CompiledRule::new)
+            .collect::<Result<_, _>>()
+            .map_err(|e| broken("label rule", e.to_string()))?;
+        let mut label_key = [0; 32];
+        hex::decode_to_slice(&self.label_key, &mut label_key)
+            .map_err(|e| broken("label key", e.to_string()))?;
+        Ok(Org {
+            id: self.id,
+            key: self.id.to_string(),
+            name: self.name,
+            contact: self.contact,
+            k: self.k,
+            label_key,
+            policy,
+            policy_version: self.policy_version,
+            rules,
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Every route of the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use snag_wire::Code;
+
+use crate::{ApiError, AppState, enroll, health, ingest, insights, metrics, openapi, policy};
+
+/// A route that hasn't answered by now never will; the batch route is bounded by its
+/// own parts (body, queue, insert) and a warehouse that hangs.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+/// Requests answered at once; more are told to come back.
+const IN_FLIGHT_MAX: i64 = 4_096;
+
+/// The server's routes over `state`.
+pub fn router(state: Arc<AppState>) -> Router {
+    Router::new()
+        .route("/v1/enroll", post(enroll::post))
+        .route("/v1/policy", get(policy::get))
+        .route("/v1/events/batch", post(ingest::post))
+        .route("/v1/openapi.json", get(openapi::get))
+        .route("/health", get(health::get))
+        .route("/metrics", get(metrics::get))
+        .merge(insights::router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), bounded))
+        .layer(DefaultBodyLimit::max(snag_wire::limits::BODY_BYTES_MAX))
+        .with_state(state)
+}
+
+async fn not_found() -> ApiError {
+    ApiError::new(
+        Code::NotFound,
+        "Nothing is at this address; /v1/openapi.json lists what is.",
+    )
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        Code::MethodNotAllowed,
+        "This address takes other methods; /v1/openapi.json lists them.",
+    )
+}
+
+/// Bounds how many requests are in flight and how long each may take.
+async fn bounded(
+    State(state): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    struct InFlight(Arc<AppState>);
+    impl Drop for InFlight {
+        fn drop(&mut self) {
+            self.0.metrics.in_flight.dec();
+        }
+    }
+
+    let before = state.metrics.in_flight.inc();
+    let _guard = InFlight(Arc::clone(&state));
+    if before >= IN_FLIGHT_MAX {
+        return Err(ApiError::unavailable(
+            "The server has too much to do. Try again later.",
+            2,
+        ));
+    }
+    tokio::time::timeout(ANSWER_MAX, next.run(request))
+        .await
+        .map_err(|_| ApiError::unavailable("The server did not answer in time.", 5))
+}

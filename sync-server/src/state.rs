@@ -1,0 +1,128 @@
+//! What every route shares.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use snag_warehouse::{Warehouse, WarehouseError};
+use uuid::Uuid;
+
+use crate::auth::TokenCache;
+use crate::ingest::commit::{self, CommitQueue};
+use crate::labels::Labels;
+use crate::metrics::{Metrics, WarehouseLabels};
+use crate::orgs::OrgCache;
+
+/// The wall clock, passed in so that tests can set it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What the operator may set; each default has its reason.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Longest that a batch waits for others while the committer is idle: none, so
+    /// that a quiet server answers at once; while it is busy the next block gathers.
+    pub group_wait: Duration,
+    /// Rows in one block.
+    pub group_rows: usize,
+    /// Rows that may wait for the committer before batches are answered with 503.
+    pub queue_rows: usize,
+    /// How long a batch's body may take to arrive.
+    pub body_timeout: Duration,
+    /// How old the knowledge of which labels are shared may be.
+    pub label_refresh: Duration,
+    /// How many hashes the policy asks for at once.
+    pub wanted_labels_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            group_wait: Duration::ZERO,
+            group_rows: 100_000,
+            // Half a million rows are some 100 MB and less than a second of inserts.
+            queue_rows: 500_000,
+            body_timeout: Duration::from_secs(20),
+            label_refresh: Duration::from_secs(10),
+            wanted_labels_max: 1_000,
+        }
+    }
+}
+
+/// What every route shares.
+pub struct AppState {
+    /// ClickHouse.
+    pub warehouse: Warehouse,
+    /// Tokens.
+    pub tokens: TokenCache,
+    /// Organisations.
+    pub orgs: OrgCache,
+    /// Labels: which are shared, which texts are known.
+    pub labels: Labels,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where validated batches wait for their block.
+    pub commits: CommitQueue,
+    /// What the operator set.
+    pub settings: Settings,
+    /// Held for each write to a table that rollups are made of, so that a rebuild of
+    /// a rollup sees no insert half done.
+    pub write_gate: Arc<tokio::sync::Mutex<()>>,
+    /// Whether the server is about to end: no longer ready, still answering.
+    pub draining: AtomicBool,
+    /// What devices said they dropped, by device and reason.
+    pub drops: Mutex<HashMap<Uuid, HashMap<String, u64>>>,
+    clock: Clock,
+}
+
+impl AppState {
+    /// State over a warehouse whose migrations are applied. Starts the committer, so
+    /// it has to be called inside a tokio runtime.
+    #[must_use]
+    pub fn new(warehouse: Warehouse, settings: Settings, clock: Clock) -> Arc<Self> {
+        let metrics = Arc::new(Metrics::default());
+        let write_gate = Arc::new(tokio::sync::Mutex::new(()));
+        let commits = commit::start(
+            warehouse.clone(),
+            &settings,
+            Arc::clone(&metrics),
+            Arc::clone(&write_gate),
+        );
+        Arc::new(Self {
+            warehouse,
+            tokens: TokenCache::default(),
+            orgs: OrgCache::default(),
+            labels: Labels::default(),
+            metrics,
+            commits,
+            settings,
+            write_gate,
+            draining: AtomicBool::new(false),
+            drops: Mutex::default(),
+            clock,
+        })
+    }
+
+    /// The system's wall clock.
+    #[must_use]
+    pub fn system_clock() -> Clock {
+        Arc::new(Timestamp::now)
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+/// Counts a failure of the warehouse.
+pub fn count_error(metrics: &Metrics, error: &WarehouseError) {
+    let kind = error.kind.as_str();
+    metrics
+        .warehouse_errors
+        .get_or_create(&WarehouseLabels { kind })
+        .inc();
+}

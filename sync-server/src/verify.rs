@@ -1,0 +1,1 @@
+//! Rollups compared with a recount.
