@@ -35,14 +35,48 @@ impl ErrorKind {
     pub fn of_code(code: u32) -> Self {
         match code {
             // Columns, tables and types that are not as the request has them.
-            8 | 9 | 10 | 15 | 16 | 20 | 44 | 46 | 47 | 53 | 57 | 60 | 81 | 82 | 122 | 171 | 352
-            | 702 => Self::Schema,
-            // Network, login and a server that is going away or not up yet.
-            32 | 192 | 193 | 194 | 198 | 210 | 279 | 516 | 745 => Self::Unavailable,
-            // Load, memory, space, timeouts, locks, merges that lag, replicas and Keeper.
-            3 | 74 | 75 | 76 | 95 | 101 | 159 | 160 | 173 | 201 | 202 | 203 | 204 | 209 | 225
-            | 236 | 241 | 242 | 243 | 246 | 252 | 285 | 286 | 289 | 319 | 364 | 373 | 394 | 396
-            | 439 | 473 | 479 | 517 | 573 | 667 | 692 | 700 | 722 | 735 | 999 => Self::Retry,
+            8 | 9 | 10 | 15 | 16 | 20 | 44 | 46 | 47 | 53 | 57 | 60 | 81 | 82 | 122 | 218 | 352 => {
+                Self::Schema
+            }
+            // The network, the login, and a server that is not up.
+            192 | 193 | 194 | 198 | 210 | 279 | 516 | 745 => Self::Unavailable,
+            // Files and sockets, timeouts, memory and space, limits of load, merges that
+            // lag, replicas and Keeper, and what ClickHouse could not name (1000 to 1002).
+            74
+            | 75
+            | 76
+            | 95
+            | 96
+            | 159
+            | 160
+            | 173
+            | 201..=204
+            | 209
+            | 225
+            | 236
+            | 241
+            | 242
+            | 243
+            | 252
+            | 285
+            | 286
+            | 289
+            | 319
+            | 364
+            | 373
+            | 394
+            | 425
+            | 439
+            | 473
+            | 499
+            | 517
+            | 573
+            | 667
+            | 692
+            | 700
+            | 722
+            | 735
+            | 999..=1002 => Self::Retry,
             _ => Self::Rejected,
         }
     }

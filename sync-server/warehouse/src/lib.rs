@@ -23,15 +23,19 @@
 //! | `Array(T)` | `List` of the type of `T` | |
 //! | integers, floats, `String` | the same | `String` from `Utf8` |
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod embedded;
 mod error;
 pub mod migrate;
 mod query;
+mod remote;
 mod warehouse;
 
 pub use embedded::EmbeddedOptions;
 pub use error::{ErrorKind, WarehouseError};
 pub use query::Query;
+pub use remote::RemoteOptions;
 pub use warehouse::{ByteStream, Warehouse};
 
 /// The version of the embedded engine that this crate is written for.

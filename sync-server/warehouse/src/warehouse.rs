@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::embedded::{Embedded, EmbeddedOptions};
+use crate::remote::{Remote, RemoteOptions};
 use crate::{Query, WarehouseError};
 
 /// Bytes in the order they come.
@@ -21,6 +22,7 @@ pub struct Warehouse {
 
 enum Transport {
     Embedded(Embedded),
+    Remote(Remote),
 }
 
 impl Warehouse {
@@ -36,11 +38,22 @@ impl Warehouse {
         })
     }
 
+    /// ClickHouse over HTTP. Connects with the first request.
+    ///
+    /// # Errors
+    /// `Unavailable` when the address is none, or nothing is there to check certificates with.
+    pub fn remote(options: RemoteOptions) -> Result<Self, WarehouseError> {
+        Ok(Self {
+            transport: Arc::new(Transport::Remote(Remote::open(options)?)),
+        })
+    }
+
     /// The database that unqualified names mean.
     #[must_use]
     pub fn database(&self) -> &str {
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.database(),
+            Transport::Remote(remote) => remote.database(),
         }
     }
 
@@ -48,6 +61,7 @@ impl Warehouse {
     pub(crate) fn fsync(&self) -> Option<bool> {
         match &*self.transport {
             Transport::Embedded(embedded) => Some(embedded.fsync()),
+            Transport::Remote(_) => None,
         }
     }
 
@@ -60,6 +74,7 @@ impl Warehouse {
     pub async fn insert(&self, table: &str, rows: RecordBatch) -> Result<(), WarehouseError> {
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.insert(table, rows).await,
+            Transport::Remote(remote) => remote.insert(table, rows).await,
         }
     }
 
@@ -72,6 +87,7 @@ impl Warehouse {
     pub async fn select(&self, query: Query) -> Result<Bytes, WarehouseError> {
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.select(query).await,
+            Transport::Remote(remote) => remote.select(query).await,
         }
     }
 
@@ -83,6 +99,7 @@ impl Warehouse {
     pub async fn select_stream(&self, query: Query) -> Result<ByteStream, WarehouseError> {
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.select_stream(query).await,
+            Transport::Remote(remote) => remote.select_stream(query).await,
         }
     }
 
@@ -94,6 +111,7 @@ impl Warehouse {
         let query = query.into();
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.execute(query).await,
+            Transport::Remote(remote) => remote.execute(query).await,
         }
     }
 
@@ -110,6 +128,7 @@ impl Warehouse {
     ) -> Result<(), WarehouseError> {
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.insert_stream(statement, data).await,
+            Transport::Remote(remote) => remote.insert_stream(statement, data).await,
         }
     }
 
@@ -123,6 +142,7 @@ impl Warehouse {
                 // Joining threads and shutting the engine down block.
                 drop(tokio::task::spawn_blocking(move || embedded.close()).await);
             }
+            Transport::Remote(_) => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ffi::{RawConnection, RawResult, Symbols};
+use super::ffi::{RawAnalysis, RawConnection, RawResult, Symbols};
 use crate::{ErrorKind, WarehouseError};
 
 /// Parameters of a statement: names and values in escaped text.
@@ -87,6 +87,32 @@ impl Connection {
             )
         };
         Answer::new(&self.symbols, raw)?.into_bytes()
+    }
+
+    /// Whether running a statement would leave nothing changed, as the engine's own parser
+    /// sees it. What does not parse counts as reading: running it says what is wrong.
+    pub(super) fn only_reads(&mut self, sql: &str) -> bool {
+        const READ_ONLY: u32 = 0;
+        const UNKNOWN: u32 = 4;
+        let mut analysis = RawAnalysis {
+            struct_size: size_of::<RawAnalysis>() as u32,
+            ..RawAnalysis::default()
+        };
+        // SAFETY: the text goes with its length, no database is named, and the struct has the
+        // size that it says.
+        let state = unsafe {
+            (self.symbols.chdb_classify_query_n)(
+                self.raw(),
+                sql.as_ptr().cast(),
+                sql.len(),
+                std::ptr::null(),
+                0,
+                &raw mut analysis,
+            )
+        };
+        state == 0
+            && (analysis.query_class == READ_ONLY
+                || (analysis.query_class == UNKNOWN && analysis.statement_count == 0))
     }
 
     /// Starts a query whose output is fetched chunk by chunk.

@@ -17,6 +17,17 @@ pub(super) type RawResult = *mut c_void;
 /// `chdb_insert_stream`: a streamed insert.
 pub(super) type RawInsert = *mut c_void;
 
+/// `chdb_query_analysis_v1`: what a statement would do.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct RawAnalysis {
+    /// Set by the caller to the size of this struct.
+    pub(super) struct_size: u32,
+    pub(super) statement_count: u32,
+    pub(super) flags: u32,
+    pub(super) query_class: u32,
+}
+
 macro_rules! symbols {
     ($($name:ident: fn($($argument:ty),*) $(-> $answer:ty)?,)*) => {
         /// The functions of the loaded library.
@@ -71,6 +82,7 @@ symbols! {
     chdb_stream_fetch_result: fn(RawConnection, RawResult) -> RawResult,
     chdb_stream_cancel_query: fn(RawConnection, RawResult),
     chdb_destroy_query_result: fn(RawResult),
+    chdb_classify_query_n: fn(RawConnection, *const c_char, usize, *const c_char, usize, *mut RawAnalysis) -> c_int,
     chdb_stream_insert_with_params_n: fn(RawConnection, *const c_char, usize, *const c_char, usize,
         *const *const c_char, *const usize, *const *const c_char, *const usize, usize) -> RawInsert,
     chdb_stream_append: fn(RawInsert, *const c_void, usize) -> c_int,

@@ -105,6 +105,7 @@ impl Warehouse {
     /// # Errors
     /// `Schema` when the tables' history is not this program's; as ClickHouse says otherwise.
     pub async fn migrate_up(&self) -> Result<Vec<String>, WarehouseError> {
+        self.create_database().await?;
         let applied = up(self, MIGRATIONS).await?;
         self.set_durability().await?;
         Ok(applied)
@@ -116,6 +117,22 @@ impl Warehouse {
     /// `Schema` when the tables' history is not this program's; as ClickHouse says otherwise.
     pub async fn migrate_down(&self, steps: usize) -> Result<Vec<String>, WarehouseError> {
         down(self, MIGRATIONS, steps).await
+    }
+
+    /// Creates the database where it is missing, as a remote server's can be.
+    async fn create_database(&self) -> Result<(), WarehouseError> {
+        const UNKNOWN_DATABASE: u32 = 81;
+        // Asked first: a user may use a database without being allowed to create one.
+        match self.execute("SELECT 1").await {
+            Err(error) if error.code == Some(UNKNOWN_DATABASE) => {
+                let create = format!(
+                    "CREATE DATABASE IF NOT EXISTS {}",
+                    crate::query::identifier(self.database())
+                );
+                self.execute(Query::new(create).database("default")).await
+            }
+            asked => asked,
+        }
     }
 
     /// Makes the record tables wait for the disk, or not, as the options want it. Rollups
