@@ -1,0 +1,696 @@
+//! The engine: inputs in, effects out.
+//!
+//! **Invariants:** the same inputs give the same effects, wherever the state was saved and
+//! restored between them; nothing here reads a clock; redaction comes first, so that no
+//! raw text gets beyond [`Engine::step`]; whatever is kept has a bound.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::Cache;
+use crate::clicks::{Click, Point, Press, Presses};
+use crate::detect::abandoned_task::AbandonedTask;
+use crate::detect::backtrack::Backtrack;
+use crate::detect::dead_click::DeadClick;
+use crate::detect::error_loop::ErrorLoop;
+use crate::detect::rage_click::RageClick;
+use crate::detect::undo_storm::UndoStorm;
+use crate::detect::{self, Signal, Signals};
+use crate::redact::{self, Named, Place, Redactor, Screen, Target};
+use crate::runs::Run;
+use crate::session::Session;
+use crate::{
+    Body, Button, Detail, DropReason, Effect, EventKind, EventRecord, IncidentRecord, Input,
+    InputKind, KeyClass, LabelHash, LabelKind, LabelText, Policy, Readable, Record, ScreenRef,
+    TaskEvent, Thresholds,
+};
+
+/// Labels remembered as told. A label told again is told twice, which the shell sees.
+const LABELS_TOLD_MAX: usize = 1_024;
+
+/// Turns inputs into effects. See the module's invariants.
+#[derive(Clone)]
+pub struct Engine {
+    thresholds: Thresholds,
+    redactor: Redactor,
+    screens: Cache<Result<Screen, DropReason>>,
+    targets: Cache<Target>,
+    state: State,
+    labels_told: BTreeSet<Told>,
+    signals: Signals,
+    /// Up to this time no detector changes but by an input.
+    wake: u64,
+}
+
+/// What an [`Engine`] has to know to go on after a restart. It holds no raw text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EngineState(State);
+
+/// The form of a saved state. Another form is an error, so that none is misread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Format {
+    #[serde(rename = "snag-core/1")]
+    V1,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct State {
+    format: Format,
+    latest: u64,
+    reactions: bool,
+    /// The screen that has the focus.
+    place: Option<Place>,
+    /// The app that had the focus last, as far as it is looked at.
+    app: Option<u64>,
+    /// Why nothing is looked at now.
+    away: Option<DropReason>,
+    /// The latest session's number.
+    sessions: u32,
+    session: Option<Session>,
+    presses: Presses,
+    run: Option<Run>,
+    rage_click: RageClick,
+    dead_click: DeadClick,
+    backtrack: Backtrack,
+    abandoned_task: AbandonedTask,
+    error_loop: ErrorLoop,
+    undo_storm: UndoStorm,
+    /// Labels told, oldest first.
+    labels_told: VecDeque<Told>,
+}
+
+type Told = (LabelHash, LabelKind, Readable);
+
+/// An input without any raw text.
+enum Clean {
+    Capture(bool),
+    Move,
+    Press(Button, Point, Option<Target>),
+    Release(Button, Point),
+    Wheel,
+    Key(KeyClass),
+    Focus(Screen),
+    Reaction,
+    Task(TaskEvent, Named),
+    Error(Named),
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        let redactor = Redactor::new(&policy);
+        // Before any focus is known there is no program that a list could allow.
+        let away = (!redactor.allows("")).then_some(DropReason::AppExcluded);
+        let state = State {
+            format: Format::V1,
+            latest: 0,
+            reactions: false,
+            place: None,
+            app: None,
+            away,
+            sessions: 0,
+            session: None,
+            presses: Presses::default(),
+            run: None,
+            rage_click: RageClick::default(),
+            dead_click: DeadClick::default(),
+            backtrack: Backtrack::default(),
+            abandoned_task: AbandonedTask::default(),
+            error_loop: ErrorLoop::default(),
+            undo_storm: UndoStorm::default(),
+            labels_told: VecDeque::new(),
+        };
+        Self::with(&policy, redactor, state)
+    }
+
+    /// An engine that goes on where another one was saved.
+    #[must_use]
+    pub fn restore(policy: Policy, state: EngineState) -> Self {
+        let redactor = Redactor::new(&policy);
+        let mut state = state.0;
+        if let Some(session) = &mut state.session {
+            session.reindex();
+        }
+        Self::with(&policy, redactor, state)
+    }
+
+    fn with(policy: &Policy, redactor: Redactor, state: State) -> Self {
+        let mut engine = Self {
+            thresholds: policy.thresholds,
+            redactor,
+            screens: Cache::default(),
+            targets: Cache::default(),
+            labels_told: state.labels_told.iter().copied().collect(),
+            state,
+            signals: Signals::default(),
+            wake: 0,
+        };
+        engine.set_wake();
+        engine
+    }
+
+    /// What [`Engine::restore`] needs to go on from here.
+    #[must_use]
+    pub fn save(&self) -> EngineState {
+        EngineState(self.state.clone())
+    }
+
+    /// The redactor in force.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// The screen that has the focus, where one is known and looked at.
+    #[must_use]
+    pub fn screen(&self) -> Option<&ScreenRef> {
+        self.state.place.as_ref().map(|place| &place.screen)
+    }
+
+    /// The next input; its effects in order.
+    pub fn step(&mut self, input: &Input, sink: &mut impl FnMut(Effect)) {
+        let t = input.t.max(self.state.latest);
+        self.state.latest = t;
+        match self.redact(&input.kind) {
+            // What the capture can see is no input of a session that is not looked at.
+            Ok(Clean::Capture(reactions)) if self.state.away.is_some() => {
+                self.advance(t, sink);
+                self.state.reactions = reactions;
+            }
+            Ok(clean) => self.look(t, clean, sink),
+            Err(reason) => self.look_away(t, reason, sink),
+        }
+    }
+
+    /// Time passed without an input: settles what waits for time alone (dead clicks,
+    /// ended runs, a session whose gap is over). Figures don't depend on it.
+    pub fn advance(&mut self, t: u64, sink: &mut impl FnMut(Effect)) {
+        let t = t.max(self.state.latest);
+        self.state.latest = t;
+        if self.session_is_over(t) {
+            self.end_session(sink);
+            return;
+        }
+        if self.state.run.as_ref().is_some_and(|run| run.is_over(t)) {
+            self.flush_run(sink);
+        }
+        if t > self.wake {
+            let last = self
+                .state
+                .session
+                .as_ref()
+                .map_or(0, |session| session.last);
+            self.expire(t, sink, |tasks, thresholds, signals| {
+                if t > last {
+                    tasks.last(last, thresholds, signals);
+                }
+            });
+        }
+    }
+
+    /// The end of a recording, or of capture: closes the open session and forgets what has
+    /// the focus, which nobody knows any more.
+    pub fn finish(&mut self, sink: &mut impl FnMut(Effect)) {
+        self.end_session(sink);
+        self.state.place = None;
+        self.state.app = None;
+        self.state.away = (!self.redactor.allows("")).then_some(DropReason::AppExcluded);
+    }
+
+    // Redaction.
+
+    fn redact(&mut self, kind: &InputKind) -> Result<Clean, DropReason> {
+        let clean = match kind {
+            InputKind::Capture { reactions } => return Ok(Clean::Capture(*reactions)),
+            InputKind::Focus {
+                app,
+                window,
+                screen,
+            } => {
+                let (redactor, screens) = (&self.redactor, &mut self.screens);
+                let found = screens.get_or_insert_with(app, screen, || {
+                    if !redactor.allows(app) {
+                        Err(DropReason::AppExcluded)
+                    } else if redact::is_private(app, screen) {
+                        Err(DropReason::PrivateWindow)
+                    } else {
+                        Ok(redactor.screen(app, screen))
+                    }
+                })?;
+                if window != screen && redact::is_private(app, window) {
+                    return Err(DropReason::PrivateWindow);
+                }
+                return Ok(Clean::Focus(found));
+            }
+            _ if self.state.away.is_some() => {
+                return Err(self.state.away.unwrap_or(DropReason::AppExcluded));
+            }
+            InputKind::Move { .. } => Clean::Move,
+            InputKind::Press {
+                button,
+                x,
+                y,
+                element,
+            } => {
+                let target = element.as_ref().map(|element| {
+                    self.targets
+                        .get_or_insert_with(&element.role, &element.id, || {
+                            self.redactor.target(element)
+                        })
+                });
+                Clean::Press(*button, Point::new(*x, *y), target)
+            }
+            InputKind::Release { button, x, y, .. } => Clean::Release(*button, Point::new(*x, *y)),
+            InputKind::Wheel { .. } => Clean::Wheel,
+            InputKind::Key { class } => Clean::Key(*class),
+            InputKind::Reaction => Clean::Reaction,
+            InputKind::Task { event, name } => {
+                Clean::Task(*event, self.named(LabelKind::Task, name))
+            }
+            InputKind::Error { code } => Clean::Error(self.named(LabelKind::Error, code)),
+        };
+        Ok(clean)
+    }
+
+    fn named(&self, kind: LabelKind, raw: &str) -> Named {
+        let app = self
+            .state
+            .place
+            .as_ref()
+            .map_or_else(|| Arc::from(""), |place| Arc::clone(&place.screen.app));
+        self.redactor.named(kind, &app, raw)
+    }
+
+    /// Something that is not to be looked at. Nothing of it is counted or kept, not even
+    /// as time: the session's last input stays the one before, and the visit ends with it.
+    fn look_away(&mut self, t: u64, reason: DropReason, sink: &mut impl FnMut(Effect)) {
+        self.advance(t, sink);
+        if self.state.away != Some(reason) {
+            if self.state.away.is_none() {
+                self.flush_run(sink);
+                self.state.presses.clear();
+                self.state.dead_click.answer();
+                if let Some(run) = self.state.rage_click.end(&mut self.signals) {
+                    self.state
+                        .dead_click
+                        .run_ended(run, &self.thresholds, &mut self.signals);
+                }
+                self.drain(sink);
+                self.state.backtrack.clear();
+                self.state.place = None;
+                if let Some(session) = &mut self.state.session {
+                    session.leave(session.last);
+                }
+                self.set_wake();
+            }
+            self.state.away = Some(reason);
+        }
+        sink(Effect::Dropped { reason });
+    }
+
+    // What is looked at.
+
+    fn look(&mut self, t: u64, clean: Clean, sink: &mut impl FnMut(Effect)) {
+        self.go_on(t, sink);
+        if t > self.wake {
+            self.expire(t, sink, |tasks, thresholds, signals| {
+                tasks.expire(t, thresholds, signals);
+            });
+        }
+        match clean {
+            Clean::Move => return self.run(EventKind::Move, None, t, sink),
+            Clean::Wheel => {
+                if let Some(session) = &mut self.state.session {
+                    session.scrolls = session.scrolls.saturating_add(1);
+                }
+                return self.run(EventKind::Scroll, None, t, sink);
+            }
+            Clean::Capture(reactions) => {
+                self.state.reactions = reactions;
+                if !reactions {
+                    self.state.dead_click.answer();
+                }
+            }
+            Clean::Press(button, point, target) => self.state.presses.press(
+                button,
+                Press {
+                    t,
+                    point,
+                    target,
+                    answered: false,
+                },
+            ),
+            Clean::Release(button, point) => self.release(t, button, point, sink),
+            Clean::Key(class) => self.key(t, class, sink),
+            Clean::Focus(screen) => self.focus(t, screen, sink),
+            Clean::Reaction => self.answer(t),
+            Clean::Task(event, name) => self.task(t, event, name, sink),
+            Clean::Error(code) => self.error(t, code, sink),
+        }
+        self.drain(sink);
+        self.set_wake();
+        // A button that was held for long leaves things that are over already.
+        if t > self.wake {
+            self.expire(t, sink, |_, _, _| {});
+        }
+    }
+
+    /// The session goes on, or another one begins on the screen that has the focus.
+    fn go_on(&mut self, t: u64, sink: &mut impl FnMut(Effect)) {
+        if self.session_is_over(t) {
+            self.end_session(sink);
+        }
+        if let Some(session) = &mut self.state.session {
+            session.input(t, self.thresholds.active_gap_ms);
+            return;
+        }
+        self.state.sessions = self.state.sessions.saturating_add(1);
+        self.state.session = Some(Session::new(self.state.sessions, t));
+        if let Some(place) = self.state.place.clone() {
+            self.visit(t, &place);
+        }
+    }
+
+    fn release(&mut self, t: u64, button: Button, point: Point, sink: &mut impl FnMut(Effect)) {
+        let Some((press, is_click)) = self.state.presses.release(button, point, &self.thresholds)
+        else {
+            return;
+        };
+        self.flush_run(sink);
+        let record = EventRecord {
+            kind: if is_click {
+                EventKind::Click
+            } else {
+                EventKind::Drag
+            },
+            detail: Some(Detail::Button(button)),
+            role: press.target.as_ref().map(|target| target.role.clone()),
+            label: press.target.as_ref().map(|target| target.label),
+            count: 1,
+            duration_ms: 0,
+        };
+        self.record(press.t, self.here(), Body::Event(record), sink);
+        if !is_click {
+            return;
+        }
+        if let Some(session) = &mut self.state.session {
+            session.click();
+        }
+        self.state.backtrack.click();
+        if button != Button::Left {
+            return;
+        }
+        let click = Click {
+            press,
+            place: self.state.place.clone().unwrap_or_else(Place::nowhere),
+        };
+        let joined = self
+            .state
+            .rage_click
+            .click(&click, t, &self.thresholds, &mut self.signals);
+        if let Some(ended) = joined.ended {
+            self.state
+                .dead_click
+                .run_ended(ended, &self.thresholds, &mut self.signals);
+        }
+        let reactions = self.state.reactions;
+        self.state
+            .dead_click
+            .click(&click, joined.run, joined.rage, reactions);
+    }
+
+    fn key(&mut self, t: u64, class: KeyClass, sink: &mut impl FnMut(Effect)) {
+        self.answer(t);
+        if let Some(session) = &mut self.state.session {
+            session.key();
+        }
+        if matches!(class, KeyClass::Char | KeyClass::Paste) {
+            self.state.backtrack.write();
+        }
+        if class == KeyClass::Undo {
+            let screen = self.here();
+            self.state
+                .undo_storm
+                .undo(t, &screen, &self.thresholds, &mut self.signals);
+        }
+        self.run(EventKind::Key, Some(Detail::Key(class)), t, sink);
+    }
+
+    fn focus(&mut self, t: u64, screen: Screen, sink: &mut impl FnMut(Effect)) {
+        self.answer(t);
+        self.state.away = None;
+        let Screen { place, label } = screen;
+        if self
+            .state
+            .place
+            .as_ref()
+            .is_some_and(|now| now.screen.identity == place.screen.identity)
+        {
+            return;
+        }
+        let switched = self.state.app.is_some_and(|app| app != place.app_identity);
+        if switched && let Some(session) = &mut self.state.session {
+            session.context_switches = session.context_switches.saturating_add(1);
+        }
+        self.flush_run(sink);
+        self.visit(t, &place);
+        self.tell(label, sink);
+        let record = event(EventKind::Focus, None, None);
+        self.record(t, place.screen.clone(), record, sink);
+        self.state.app = Some(place.app_identity);
+        self.state.place = Some(place);
+    }
+
+    fn task(&mut self, t: u64, task: TaskEvent, name: Named, sink: &mut impl FnMut(Effect)) {
+        self.flush_run(sink);
+        let label = name.label;
+        let screen = self.here();
+        let tasks = &mut self.state.abandoned_task;
+        match task {
+            TaskEvent::Start => tasks.start(t, &name, &screen, &mut self.signals),
+            TaskEvent::Complete | TaskEvent::Cancel => {
+                let was_open = tasks.close(&name);
+                if task == TaskEvent::Complete
+                    && was_open
+                    && let Some(session) = &mut self.state.session
+                {
+                    session.tasks_completed = session.tasks_completed.saturating_add(1);
+                }
+            }
+        }
+        if task == TaskEvent::Start
+            && let Some(session) = &mut self.state.session
+        {
+            session.tasks_started = session.tasks_started.saturating_add(1);
+        }
+        self.tell(name.text, sink);
+        let record = event(EventKind::Task, Some(Detail::Task(task)), Some(label));
+        self.record(t, screen, record, sink);
+    }
+
+    fn error(&mut self, t: u64, code: Named, sink: &mut impl FnMut(Effect)) {
+        self.flush_run(sink);
+        if let Some(session) = &mut self.state.session {
+            session.error();
+        }
+        let screen = self.here();
+        self.state
+            .error_loop
+            .error(t, &code, &screen, &self.thresholds, &mut self.signals);
+        let label = code.label;
+        self.tell(code.text, sink);
+        let record = event(EventKind::Error, None, Some(label));
+        self.record(t, screen, record, sink);
+    }
+
+    /// The interface answered, as far as dead clicks are concerned.
+    fn answer(&mut self, t: u64) {
+        self.state.dead_click.answer();
+        self.state.presses.answer(t, self.thresholds.dead_click_ms);
+    }
+
+    fn visit(&mut self, t: u64, place: &Place) {
+        if let Some(session) = &mut self.state.session {
+            session.visit(t, &place.screen);
+        }
+        self.state
+            .backtrack
+            .visit(t, place, &self.thresholds, &mut self.signals);
+    }
+
+    fn here(&self) -> ScreenRef {
+        self.screen().cloned().unwrap_or_else(ScreenRef::nowhere)
+    }
+
+    // Time.
+
+    fn session_is_over(&self, t: u64) -> bool {
+        self.state
+            .session
+            .as_ref()
+            .is_some_and(|session| t.saturating_sub(session.last) > self.thresholds.session_gap_ms)
+    }
+
+    /// Settles what is over at `t`. `tasks` settles tasks, which depends on whether there
+    /// is an input at `t`.
+    fn expire(
+        &mut self,
+        t: u64,
+        sink: &mut impl FnMut(Effect),
+        tasks: impl FnOnce(&mut AbandonedTask, &Thresholds, &mut Signals),
+    ) {
+        let (state, thresholds, signals) = (&mut self.state, &self.thresholds, &mut self.signals);
+        let left_since = state.presses.left_since();
+        if let Some(run) = state.rage_click.expire(t, left_since, thresholds, signals) {
+            state.dead_click.run_ended(run, thresholds, signals);
+        }
+        state.dead_click.expire(t, thresholds, signals);
+        tasks(&mut state.abandoned_task, thresholds, signals);
+        state.error_loop.expire(t, thresholds, signals);
+        state.undo_storm.expire(t, thresholds, signals);
+        self.drain(sink);
+        self.set_wake();
+    }
+
+    fn set_wake(&mut self) {
+        let (state, thresholds) = (&self.state, &self.thresholds);
+        self.wake = state
+            .rage_click
+            .wake(state.presses.left_since(), thresholds)
+            .min(state.dead_click.wake(thresholds))
+            .min(state.abandoned_task.wake(thresholds))
+            .min(state.error_loop.wake(thresholds))
+            .min(state.undo_storm.wake(thresholds));
+    }
+
+    /// Ends the open session: every run ends with it.
+    fn end_session(&mut self, sink: &mut impl FnMut(Effect)) {
+        self.flush_run(sink);
+        let (state, thresholds, signals) = (&mut self.state, &self.thresholds, &mut self.signals);
+        let Some(last) = state.session.as_ref().map(|session| session.last) else {
+            return;
+        };
+        if let Some(run) = state.rage_click.end(signals) {
+            state.dead_click.run_ended(run, thresholds, signals);
+        }
+        state.dead_click.expire(u64::MAX, thresholds, signals);
+        state.abandoned_task.last(last, thresholds, signals);
+        state.error_loop.end(thresholds, signals);
+        state.undo_storm.end(thresholds, signals);
+        self.drain(sink);
+        let state = &mut self.state;
+        state.presses.clear();
+        state.dead_click.clear();
+        state.abandoned_task.clear();
+        state.backtrack.clear();
+        if let Some(session) = state.session.take() {
+            session.end(|record| sink(Effect::Record(record)));
+        }
+        self.set_wake();
+    }
+
+    // Effects.
+
+    /// Hands on what detectors found: first whom to ask, then what ended, by its end.
+    fn drain(&mut self, sink: &mut impl FnMut(Effect)) {
+        if self.signals.found.is_empty() {
+            return;
+        }
+        let mut ended = Vec::new();
+        for signal in self.signals.found.drain(..) {
+            match signal {
+                Signal::Crossed { kind, t, screen } => {
+                    sink(Effect::AskForFeedback { kind, t, screen });
+                }
+                Signal::Ended(incident) => ended.push(incident),
+            }
+        }
+        ended.sort_by_key(|incident| (incident.end, incident.start, incident.kind));
+        for incident in ended {
+            if let Some(session) = &mut self.state.session {
+                session.incident(&incident);
+            }
+            let body = Body::Incident(IncidentRecord {
+                kind: incident.kind,
+                version: detect::version(incident.kind),
+                duration_ms: incident.end.saturating_sub(incident.start),
+                count: incident.count,
+                role: incident.role,
+                label: incident.label,
+            });
+            self.record(incident.start, incident.screen, body, sink);
+        }
+    }
+
+    /// One more event of a run, or the first of the next run.
+    fn run(
+        &mut self,
+        kind: EventKind,
+        detail: Option<Detail>,
+        t: u64,
+        sink: &mut impl FnMut(Effect),
+    ) {
+        if let Some(run) = &mut self.state.run
+            && run.extend(kind, detail, t)
+        {
+            return;
+        }
+        self.flush_run(sink);
+        self.state.run = Some(Run::new(kind, detail, t, self.here()));
+    }
+
+    fn flush_run(&mut self, sink: &mut impl FnMut(Effect)) {
+        if let Some(run) = self.state.run.take() {
+            let record = run.record();
+            self.record(run.first, run.screen, Body::Event(record), sink);
+        }
+    }
+
+    fn record(&self, t: u64, screen: ScreenRef, body: Body, sink: &mut impl FnMut(Effect)) {
+        sink(Effect::Record(Record {
+            t,
+            session: self.state.sessions,
+            screen,
+            body,
+        }));
+    }
+
+    fn tell(&mut self, label: Option<LabelText>, sink: &mut impl FnMut(Effect)) {
+        let Some(label) = label else {
+            return;
+        };
+        let told = (label.hash, label.kind, label.readable);
+        if !self.labels_told.insert(told) {
+            return;
+        }
+        self.state.labels_told.push_back(told);
+        if self.state.labels_told.len() > LABELS_TOLD_MAX
+            && let Some(oldest) = self.state.labels_told.pop_front()
+        {
+            self.labels_told.remove(&oldest);
+        }
+        sink(Effect::Label(label));
+    }
+}
+
+fn event(kind: EventKind, detail: Option<Detail>, label: Option<LabelHash>) -> Body {
+    Body::Event(EventRecord {
+        kind,
+        detail,
+        role: None,
+        label,
+        count: 1,
+        duration_ms: 0,
+    })
+}
