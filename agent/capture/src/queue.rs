@@ -1,0 +1,374 @@
+//! The bounded queue between those who see (input thread, desktop thread) and the one who reads (`Capture::next`).
+//!
+//! Invariants: order is the order of arrival; times never fall; a click, key or wheel step is given up only when
+//! `HARD_LIMIT` of them wait unread, moves go first, and whatever is given up is counted.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use snag_core::{Button, Element, KeyClass};
+
+use crate::clock::Clock;
+
+/// Waiting inputs above which runs of moves are thinned to their last.
+const SOFT_LIMIT: usize = 8_192;
+/// Waiting inputs above which even clicks are given up: half a minute of the fastest typing and clicking together with
+/// a reader that is stuck. About 4 MB.
+const HARD_LIMIT: usize = 65_536;
+/// How long the reader lets inputs gather before it takes them. One wake-up then serves many moves.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// Something seen, with its time.
+pub(crate) struct Seen {
+    /// Unix ms.
+    pub(crate) t: u64,
+    pub(crate) what: What,
+}
+
+pub(crate) enum What {
+    Move {
+        x: f64,
+        y: f64,
+    },
+    Press {
+        button: Button,
+        x: f64,
+        y: f64,
+        under: Answer<Under>,
+    },
+    Release {
+        button: Button,
+        x: f64,
+        y: f64,
+    },
+    Wheel {
+        dx: f64,
+        dy: f64,
+        x: f64,
+        y: f64,
+    },
+    Key(KeyClass),
+    Focus(Answer<Option<Focused>>),
+    Reaction,
+    Reactions(bool),
+    Lost(&'static str),
+}
+
+/// What lay under the pointer at a press.
+#[derive(Default)]
+pub(crate) struct Under {
+    /// The window there is one of ours.
+    pub(crate) own: bool,
+    pub(crate) element: Option<Element>,
+    pub(crate) label: Option<snag_core::LabelText>,
+}
+
+/// The window that has the focus now.
+pub(crate) struct Focused {
+    pub(crate) own: bool,
+    pub(crate) app: String,
+    pub(crate) window: String,
+    /// The title, normalised.
+    pub(crate) screen: String,
+}
+
+/// An answer that another thread will give, or not, until its deadline.
+pub(crate) struct Answer<T> {
+    slot: Arc<Mutex<Option<T>>>,
+    pub(crate) deadline: Instant,
+}
+
+/// The giver's side of an `Answer`.
+pub(crate) struct Reply<T> {
+    slot: Arc<Mutex<Option<T>>>,
+    queue: Arc<Queue>,
+}
+
+impl<T> Answer<T> {
+    pub(crate) fn take(&self) -> Option<T> {
+        lock(&self.slot).take()
+    }
+}
+
+impl<T> Reply<T> {
+    pub(crate) fn send(self, value: T) {
+        *lock(&self.slot) = Some(value);
+        self.queue.notify();
+    }
+}
+
+pub(crate) struct Queue {
+    clock: Clock,
+    state: Mutex<State>,
+    arrived: Condvar,
+    pub(crate) moves_dropped: AtomicU64,
+    pub(crate) inputs_dropped: AtomicU64,
+}
+
+struct State {
+    waiting: VecDeque<Seen>,
+    /// Where the thinning of moves goes on: everything before is thinned already.
+    thinned: usize,
+    notified: u64,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            clock: Clock::new(),
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                thinned: 0,
+                notified: 0,
+            }),
+            arrived: Condvar::new(),
+            moves_dropped: AtomicU64::new(0),
+            inputs_dropped: AtomicU64::new(0),
+        })
+    }
+
+    /// A question that is to be answered within `deadline`.
+    pub(crate) fn question<T>(self: &Arc<Self>, deadline: Duration) -> (Answer<T>, Reply<T>) {
+        let slot = Arc::new(Mutex::new(None));
+        let answer = Answer {
+            slot: slot.clone(),
+            deadline: Instant::now() + deadline,
+        };
+        (
+            answer,
+            Reply {
+                slot,
+                queue: self.clone(),
+            },
+        )
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    /// Puts something seen now at the end; returns its time. Never blocks for longer than the reader's swap.
+    pub(crate) fn push(&self, what: What) -> u64 {
+        let mut state = lock(&self.state);
+        let t = self.clock.now();
+        if state.waiting.len() >= SOFT_LIMIT {
+            if let (
+                What::Move { .. },
+                Some(Seen {
+                    what: What::Move { .. },
+                    ..
+                }),
+            ) = (&what, state.waiting.back())
+            {
+                state.waiting.pop_back();
+                self.moves_dropped.fetch_add(1, Relaxed);
+            } else if state.waiting.len() >= HARD_LIMIT {
+                // Only what came since the last time is worth a look: a full queue must not make each push slow.
+                if state.thinned < state.waiting.len() {
+                    self.moves_dropped.fetch_add(state.thin_moves(), Relaxed);
+                }
+                if state.waiting.len() >= HARD_LIMIT {
+                    let counter = if matches!(what, What::Move { .. }) {
+                        &self.moves_dropped
+                    } else {
+                        &self.inputs_dropped
+                    };
+                    counter.fetch_add(1, Relaxed);
+                    return t;
+                }
+            }
+        }
+        state.waiting.push_back(Seen { t, what });
+        if state.waiting.len() == 1 {
+            self.arrived.notify_one();
+        }
+        t
+    }
+
+    /// Moves everything that waits to `into`. Waits for the first until `until`, then lets more gather.
+    pub(crate) fn take(&self, into: &mut VecDeque<Seen>, until: Instant) {
+        let mut state = lock(&self.state);
+        while state.waiting.is_empty() {
+            let Some(left) = until
+                .checked_duration_since(Instant::now())
+                .filter(|left| !left.is_zero())
+            else {
+                return;
+            };
+            state = self
+                .arrived
+                .wait_timeout(state, left)
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .0;
+        }
+        drop(state);
+        std::thread::sleep(GATHER);
+        self.take_now(into);
+    }
+
+    /// Moves everything that waits to `into`, at once.
+    pub(crate) fn take_now(&self, into: &mut VecDeque<Seen>) {
+        let mut state = lock(&self.state);
+        state.thinned = 0;
+        if into.is_empty() {
+            std::mem::swap(into, &mut state.waiting);
+        } else {
+            into.append(&mut state.waiting);
+        }
+    }
+
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        lock(&self.state).waiting.len()
+    }
+
+    /// Waits until an answer came (or something else happened), at most until `until`. `seen` is the count of the last
+    /// call, so that an answer between two calls is not missed.
+    pub(crate) fn wait_answer(&self, seen: u64, until: Instant) -> u64 {
+        let mut state = lock(&self.state);
+        while state.notified == seen {
+            let Some(left) = until
+                .checked_duration_since(Instant::now())
+                .filter(|left| !left.is_zero())
+            else {
+                break;
+            };
+            state = self
+                .arrived
+                .wait_timeout(state, left)
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .0;
+        }
+        state.notified
+    }
+
+    /// The number of answers given so far.
+    pub(crate) fn notified(&self) -> u64 {
+        lock(&self.state).notified
+    }
+
+    fn notify(&self) {
+        lock(&self.state).notified += 1;
+        self.arrived.notify_one();
+    }
+}
+
+impl State {
+    /// Keeps the last of each run of moves; returns how many were given up.
+    fn thin_moves(&mut self) -> u64 {
+        let before = self.waiting.len();
+        let mut kept: VecDeque<Seen> = VecDeque::with_capacity(before);
+        let done = self.thinned.min(before);
+        for (index, seen) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
+            let run = index >= done
+                && matches!(seen.what, What::Move { .. })
+                && matches!(
+                    kept.back(),
+                    Some(Seen {
+                        what: What::Move { .. },
+                        ..
+                    })
+                );
+            if run {
+                kept.pop_back();
+            }
+            kept.push_back(seen);
+        }
+        self.waiting = kept;
+        self.thinned = self.waiting.len();
+        u64::try_from(before - self.waiting.len()).unwrap_or(u64::MAX)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(queue: &Queue) -> Vec<Seen> {
+        let mut into = VecDeque::new();
+        queue.take_now(&mut into);
+        into.into_iter().collect()
+    }
+
+    #[test]
+    fn order_is_kept_and_times_never_fall() {
+        let queue = Queue::new();
+        for index in 0..1_000 {
+            queue.push(What::Move {
+                x: f64::from(index),
+                y: 0.0,
+            });
+            queue.push(What::Key(KeyClass::Char));
+        }
+        let seen = drain(&queue);
+        assert_eq!(seen.len(), 2_000);
+        assert!(seen.windows(2).all(|pair| pair[0].t <= pair[1].t));
+        assert!(matches!(seen[0].what, What::Move { x, .. } if x == 0.0));
+        assert!(matches!(seen[1_998].what, What::Move { x, .. } if x == 999.0));
+    }
+
+    #[test]
+    fn overload_gives_up_moves_first_and_counts_them() {
+        let queue = Queue::new();
+        for index in 0..HARD_LIMIT * 2 {
+            queue.push(What::Move {
+                x: index as f64,
+                y: 0.0,
+            });
+        }
+        assert!(queue.waiting() <= SOFT_LIMIT + 1);
+        let kept = queue.waiting() as u64;
+        assert_eq!(
+            queue.moves_dropped.load(Relaxed) + kept,
+            HARD_LIMIT as u64 * 2
+        );
+        for _ in 0..HARD_LIMIT - SOFT_LIMIT {
+            queue.push(What::Key(KeyClass::Char));
+        }
+        for _ in 0..100 {
+            queue.push(What::Key(KeyClass::Enter));
+        }
+        assert_eq!(
+            queue.inputs_dropped.load(Relaxed),
+            0,
+            "keys are kept while a move can go"
+        );
+        let keys = drain(&queue)
+            .iter()
+            .filter(|seen| matches!(seen.what, What::Key(_)))
+            .count();
+        assert_eq!(keys, HARD_LIMIT - SOFT_LIMIT + 100);
+    }
+
+    #[test]
+    fn nothing_grows_without_a_bound() {
+        let queue = Queue::new();
+        for _ in 0..HARD_LIMIT + 10 {
+            queue.push(What::Key(KeyClass::Char));
+        }
+        assert_eq!(queue.waiting(), HARD_LIMIT);
+        assert_eq!(queue.inputs_dropped.load(Relaxed), 10);
+    }
+
+    #[test]
+    fn an_answer_wakes_the_reader_and_a_missing_one_does_not_hold_it() {
+        let queue = Queue::new();
+        let (answer, reply) = queue.question::<u8>(Duration::from_secs(20));
+        let seen = queue.notified();
+        let giver = std::thread::spawn(move || reply.send(7));
+        assert!(queue.wait_answer(seen, answer.deadline) > seen);
+        giver.join().expect("the giver ends");
+        assert_eq!(answer.take(), Some(7));
+        let (never, _reply) = queue.question::<u8>(Duration::from_millis(10));
+        queue.wait_answer(queue.notified(), never.deadline);
+        assert!(never.take().is_none() && Instant::now() >= never.deadline);
+    }
+}
