@@ -172,6 +172,18 @@ pub async fn find_org(warehouse: &Warehouse, which: &str) -> Result<Uuid, Contro
         .ok_or_else(|| ControlError::NoSuchOrganisation(which.to_owned()))
 }
 
+/// An organisation's policy.
+///
+/// # Errors
+/// There is no such organisation; its policy doesn't parse; the warehouse's.
+pub async fn policy_of(warehouse: &Warehouse, org: Uuid) -> Result<OrgPolicy, ControlError> {
+    let org = crate::orgs::OrgCache::default()
+        .get(warehouse, org)
+        .await?
+        .ok_or_else(|| ControlError::NoSuchOrganisation(org.to_string()))?;
+    Ok(org.policy.clone())
+}
+
 /// Gives an organisation a new policy; its devices hear of it within a minute.
 ///
 /// # Errors

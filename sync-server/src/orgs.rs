@@ -47,6 +47,16 @@ impl Default for OrgPolicy {
     }
 }
 
+impl OrgPolicy {
+    /// Compiles its rules.
+    ///
+    /// # Errors
+    /// A rule's pattern isn't a regular expression.
+    pub fn check(&self) -> Result<Vec<CompiledRule>, regex::Error> {
+        self.label_rules.iter().map(CompiledRule::new).collect()
+    }
+}
+
 /// One organisation, ready for use.
 pub struct Org {
     /// Its identity.
@@ -181,10 +191,7 @@ impl Row {
         let policy: OrgPolicy =
             serde_json::from_str(&self.policy).map_err(|e| broken("policy", e.to_string()))?;
         let rules = policy
-            .label_rules
-            .iter()
-            .map(CompiledRule::new)
-            .collect::<Result<_, _>>()
+            .check()
             .map_err(|e| broken("label rule", e.to_string()))?;
         let mut label_key = [0; 32];
         hex::decode_to_slice(&self.label_key, &mut label_key)

@@ -1,3 +1,7 @@
 //! The Snag server's command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    snag_server::cli::main()
+}

@@ -71,7 +71,8 @@ pub type Dirty = Arc<Mutex<HashSet<i64>>>;
 
 /// Where validated batches wait for their block.
 pub struct CommitQueue {
-    jobs: mpsc::UnboundedSender<Job>,
+    jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
+    committer: Mutex<Option<JoinHandle<()>>>,
     used: Arc<AtomicUsize>,
     rows_max: usize,
     marks: Arc<Marks>,
@@ -104,9 +105,9 @@ pub fn start(
         dirty: Arc::clone(&dirty),
         waiting: VecDeque::new(),
     };
-    tokio::spawn(committer.run());
     CommitQueue {
-        jobs,
+        jobs: Mutex::new(Some(jobs)),
+        committer: Mutex::new(Some(tokio::spawn(committer.run()))),
         used: Arc::default(),
         rows_max: settings.queue_rows,
         marks,
@@ -141,8 +142,20 @@ impl CommitQueue {
             answer,
             _room: room,
         };
-        self.jobs.send(job).map_err(|_| stopping())?;
+        let sent = self.jobs.lock().as_ref().map(|jobs| jobs.send(job));
+        if !matches!(sent, Some(Ok(()))) {
+            return Err(stopping());
+        }
         answered.await.map_err(|_| stopping())?
+    }
+
+    /// Takes no more batches, and returns when those that were taken are answered.
+    pub async fn close(&self) {
+        self.jobs.lock().take();
+        let committer = self.committer.lock().take();
+        if let Some(committer) = committer {
+            drop(committer.await);
+        }
     }
 
     /// The lowest sequence number above all that are stored of a device.
