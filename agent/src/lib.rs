@@ -1,1 +1,3 @@
 //! Crate under construction.
+
+pub mod sync;

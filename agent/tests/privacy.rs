@@ -68,8 +68,15 @@ fn batch() -> EventBatch {
         agent_version: "0".into(),
         sent_at: jiff::Timestamp::UNIX_EPOCH,
         base_at: jiff::Timestamp::UNIX_EPOCH,
-        contexts: vec![Context { session: 1, app: "excel".into(), screen: hash }],
-        drops: vec![DropCount { reason: "quota".into(), count: 1 }],
+        contexts: vec![Context {
+            session: 1,
+            app: "excel".into(),
+            screen: hash,
+        }],
+        drops: vec![DropCount {
+            reason: "quota".into(),
+            count: 1,
+        }],
         records: vec![
             Record::Event(EventRecord {
                 seq: 1,
@@ -151,7 +158,12 @@ fn batch() -> EventBatch {
 }
 
 fn fields(value: &Value) -> BTreeSet<String> {
-    value.as_object().expect("an object").keys().cloned().collect()
+    value
+        .as_object()
+        .expect("an object")
+        .keys()
+        .cloned()
+        .collect()
 }
 
 fn declared(data: &BTreeMap<String, Datum>) -> BTreeSet<String> {
@@ -167,9 +179,17 @@ fn every_field_on_the_wire_is_declared() {
     batch_fields.remove("contexts");
     batch_fields.remove("records");
     assert_eq!(batch_fields, declared(&data.batch), "batch");
-    assert_eq!(fields(&sent["contexts"][0]), declared(&data.context), "context");
+    assert_eq!(
+        fields(&sent["contexts"][0]),
+        declared(&data.context),
+        "context"
+    );
 
-    let facts = DeviceFacts { os: String::new(), agent_version: String::new(), segment: String::new() };
+    let facts = DeviceFacts {
+        os: String::new(),
+        agent_version: String::new(),
+        segment: String::new(),
+    };
     let facts = serde_json::to_value(facts).unwrap();
     assert_eq!(fields(&facts), declared(&data.enrolment), "enrolment");
 
@@ -178,12 +198,19 @@ fn every_field_on_the_wire_is_declared() {
         let kind = record["type"].as_str().unwrap();
         let mut record_fields = fields(record);
         record_fields.remove("type");
-        let declared_fields =
-            data.records.get(kind).map(declared).unwrap_or_else(|| panic!("{kind} isn't declared"));
+        let declared_fields = data
+            .records
+            .get(kind)
+            .map(declared)
+            .unwrap_or_else(|| panic!("{kind} isn't declared"));
         assert_eq!(record_fields, declared_fields, "{kind}");
         seen.insert(kind.to_owned());
     }
-    assert_eq!(seen, data.records.keys().cloned().collect(), "types of record");
+    assert_eq!(
+        seen,
+        data.records.keys().cloned().collect(),
+        "types of record"
+    );
 }
 
 #[test]
@@ -208,7 +235,11 @@ fn render(data: &Data) -> String {
          Snag notices where programs get in people's way. It does so on this computer: what leaves it is \
          what stands below, and nothing else. Your organisation receives it, and keeps it for at most ",
     );
-    let _ = writeln!(page, "{} days unless it set another time.\n\n## Never\n", data.retention_days);
+    let _ = writeln!(
+        page,
+        "{} days unless it set another time.\n\n## Never\n",
+        data.retention_days
+    );
     for line in &data.never {
         let _ = writeln!(page, "- {line}");
     }
@@ -217,7 +248,10 @@ fn render(data: &Data) -> String {
          To see every record before it leaves: `snag-agent export`. To delete what waits here: `snag-agent erase`.\n",
     );
     let table = |page: &mut String, title: &str, fields: &BTreeMap<String, Datum>| {
-        let _ = writeln!(page, "\n## {title}\n\n| field | what it is | why | what it tells |\n|---|---|---|---|");
+        let _ = writeln!(
+            page,
+            "\n## {title}\n\n| field | what it is | why | what it tells |\n|---|---|---|---|"
+        );
         for (name, datum) in fields {
             let _ = writeln!(
                 page,

@@ -1,0 +1,429 @@
+//! Decides what to do next. Neither clock nor socket nor spool is in here: the
+//! caller says what time it is (in milliseconds of a clock that never goes back)
+//! and how much waits, does the task it is given, and reports how that went.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use snag_wire::SyncRules;
+use snag_wire::limits::RECORDS_MAX;
+
+use super::backoff::Backoff;
+
+/// The least time between two batches, on average. A device that comes back after a
+/// week offline has some 800 batches to send: it takes a quarter of an hour, at a
+/// request a second instead of all at once.
+pub const PACE_MS: u64 = 1_000;
+
+/// How long the first request may wait after a start, so that a company that
+/// switches its machines on at nine doesn't arrive in one second.
+pub const START_SPREAD_MS: u64 = 3_000;
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Send the oldest records, at most so many.
+    Send {
+        /// At least one.
+        max_records: usize,
+    },
+    /// Ask for the policy.
+    FetchPolicy,
+    /// Nothing until then (on the caller's clock), unless more records come.
+    Wait {
+        /// Always in the future.
+        until_ms: u64,
+    },
+}
+
+/// How a batch went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// The server has it, and its policy is of this version.
+    Stored {
+        /// From the answer.
+        policy_version: u64,
+    },
+    /// It may work later.
+    Retry {
+        /// What the server asked for.
+        after_ms: Option<u64>,
+    },
+    /// It was too large, with so many records.
+    TooLarge {
+        /// How many there were.
+        records: usize,
+    },
+    /// The server will never take it; its records are dead letters now.
+    Refused,
+    /// There was nothing to send after all.
+    Nothing,
+}
+
+/// What to do about a batch that was too large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// It is sent again in parts.
+    Smaller,
+    /// It was a single record, which can't be made smaller: a dead letter.
+    GiveUp,
+}
+
+/// How the policy's request went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// The policy of this version is in force.
+    Policy {
+        /// Its version.
+        version: u64,
+    },
+    /// It may work later.
+    Retry {
+        /// What the server asked for.
+        after_ms: Option<u64>,
+    },
+}
+
+/// The state of sending. See the module.
+#[derive(Debug)]
+pub struct Plan {
+    rng: StdRng,
+    rules: SyncRules,
+    pace_ms: u64,
+    /// Since when records wait for others to fill a batch.
+    gathering_since_ms: Option<u64>,
+    /// No batch before this.
+    batch_gate_ms: u64,
+    batch_backoff: Backoff,
+    /// Most records in the next batch: below the rules' after a split.
+    batch_limit: usize,
+    policy_due_ms: u64,
+    policy_backoff: Backoff,
+    policy_version: u64,
+    flushing: bool,
+}
+
+impl Plan {
+    /// Begins at `now_ms`. `seed` makes the jitter; `pace_ms` is [`PACE_MS`] but in tests.
+    #[must_use]
+    pub fn new(seed: u64, now_ms: u64, rules: SyncRules, pace_ms: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let start = now_ms + rng.random_range(0..=START_SPREAD_MS.min(pace_ms * 3));
+        let mut plan = Self {
+            rng,
+            rules: SyncRules::default(),
+            pace_ms,
+            gathering_since_ms: None,
+            batch_gate_ms: start,
+            batch_backoff: Backoff::default(),
+            batch_limit: RECORDS_MAX,
+            policy_due_ms: start,
+            policy_backoff: Backoff::default(),
+            policy_version: 0,
+            flushing: false,
+        };
+        plan.set_rules(rules);
+        plan
+    }
+
+    /// The policy's rules hold from now on.
+    pub fn set_rules(&mut self, rules: SyncRules) {
+        self.rules = rules;
+        self.batch_limit = self.records_max();
+    }
+
+    /// The version of the policy in force, if it was kept from the last run.
+    pub fn set_policy_version(&mut self, version: u64) {
+        self.policy_version = version;
+    }
+
+    /// While flushing, records don't wait for others and batches aren't paced. A
+    /// wait after a failure is kept to.
+    pub fn set_flushing(&mut self, flushing: bool, now_ms: u64) {
+        self.flushing = flushing;
+        if flushing {
+            if self.batch_backoff.failures() == 0 {
+                self.batch_gate_ms = now_ms;
+            }
+            if self.policy_backoff.failures() == 0 && self.policy_version == 0 {
+                self.policy_due_ms = now_ms;
+            }
+        }
+    }
+
+    /// Whether the policy should be asked for before a flush is complete.
+    #[must_use]
+    pub fn policy_is_due(&self, now_ms: u64) -> bool {
+        self.policy_due_ms <= now_ms
+    }
+
+    fn records_max(&self) -> usize {
+        (self.rules.batch_records as usize).clamp(1, RECORDS_MAX)
+    }
+
+    /// What to do now, with so many records waiting.
+    pub fn next(&mut self, now_ms: u64, waiting: u64) -> Task {
+        // The policy goes first: who was away for days sends by today's rules.
+        if self.policy_due_ms <= now_ms {
+            return Task::FetchPolicy;
+        }
+        if waiting == 0 {
+            self.gathering_since_ms = None;
+            return Task::Wait {
+                until_ms: self.policy_due_ms,
+            };
+        }
+        let since = *self.gathering_since_ms.get_or_insert(now_ms);
+        let ready = if self.flushing || waiting >= self.batch_limit as u64 {
+            now_ms
+        } else {
+            since.saturating_add(self.rules.batch_age_ms)
+        };
+        let at = ready.max(self.batch_gate_ms);
+        if at <= now_ms {
+            Task::Send {
+                max_records: self.batch_limit,
+            }
+        } else {
+            Task::Wait {
+                until_ms: at.min(self.policy_due_ms),
+            }
+        }
+    }
+
+    /// How a [`Task::Send`] went. Tells what to do with a batch that was too large.
+    pub fn sent(&mut self, now_ms: u64, sent: Sent) -> Split {
+        match sent {
+            Sent::Stored { policy_version } => {
+                self.batch_backoff.succeeded();
+                self.gathering_since_ms = None;
+                self.batch_limit = self.batch_limit.saturating_mul(2).min(self.records_max());
+                self.pace(now_ms);
+                if policy_version > self.policy_version && self.policy_backoff.failures() == 0 {
+                    self.policy_due_ms = now_ms;
+                }
+            }
+            Sent::Retry { after_ms } => {
+                let wait = self.batch_backoff.failed(after_ms, &mut self.rng);
+                self.batch_gate_ms = now_ms.saturating_add(wait).saturating_add(1);
+            }
+            Sent::TooLarge { records } => {
+                if records <= 1 {
+                    self.pace(now_ms);
+                    return Split::GiveUp;
+                }
+                self.batch_limit = records / 2;
+                self.pace(now_ms);
+            }
+            Sent::Refused => {
+                // As slow as a failure: a server that is set up wrong would else
+                // empty the spool into the dead letters in minutes.
+                self.gathering_since_ms = None;
+                let wait = self.batch_backoff.failed(None, &mut self.rng);
+                self.batch_gate_ms = now_ms.saturating_add(wait).saturating_add(1);
+            }
+            Sent::Nothing => self.gathering_since_ms = None,
+        }
+        Split::Smaller
+    }
+
+    fn pace(&mut self, now_ms: u64) {
+        if self.flushing {
+            self.batch_gate_ms = now_ms;
+            return;
+        }
+        let jitter = self.rng.random_range(0..=self.pace_ms);
+        self.batch_gate_ms = now_ms + self.pace_ms / 2 + jitter;
+    }
+
+    /// How a [`Task::FetchPolicy`] went.
+    pub fn fetched(&mut self, now_ms: u64, fetched: Fetched) {
+        match fetched {
+            Fetched::Policy { version } => {
+                self.policy_backoff.succeeded();
+                self.policy_version = version;
+                // A tenth either way keeps devices apart that started together.
+                let interval = self.rules.policy_interval_ms.max(1_000);
+                let spread = self.rng.random_range(0..=interval / 5);
+                self.policy_due_ms = now_ms
+                    .saturating_add(interval - interval / 10)
+                    .saturating_add(spread);
+            }
+            Fetched::Retry { after_ms } => {
+                let wait = self.policy_backoff.failed(after_ms, &mut self.rng);
+                self.policy_due_ms = now_ms.saturating_add(wait).saturating_add(1);
+            }
+        }
+    }
+
+    /// The version of the policy in force.
+    #[must_use]
+    pub fn policy_version(&self) -> u64 {
+        self.policy_version
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(seed: u64, rules: SyncRules) -> (Plan, u64) {
+        let mut plan = Plan::new(seed, 0, rules, PACE_MS);
+        let Task::Wait { until_ms } = plan.next(0, 0) else {
+            assert_eq!(plan.next(0, 0), Task::FetchPolicy);
+            plan.fetched(0, Fetched::Policy { version: 1 });
+            return (plan, START_SPREAD_MS);
+        };
+        assert!(until_ms <= START_SPREAD_MS);
+        assert_eq!(plan.next(until_ms, 0), Task::FetchPolicy);
+        plan.fetched(until_ms, Fetched::Policy { version: 1 });
+        (plan, START_SPREAD_MS)
+    }
+
+    const STORED: Sent = Sent::Stored { policy_version: 1 };
+
+    #[test]
+    fn a_batch_goes_by_count_or_by_age() {
+        let (mut plan, now) = started(1, SyncRules::default());
+        assert_eq!(plan.next(now, 500), Task::Send { max_records: 500 });
+        plan.sent(now, STORED);
+        let now = now + 10_000;
+        assert_eq!(
+            plan.next(now, 3),
+            Task::Wait {
+                until_ms: now + 60_000
+            }
+        );
+        assert_eq!(
+            plan.next(now + 59_999, 499),
+            Task::Wait {
+                until_ms: now + 60_000
+            }
+        );
+        assert_eq!(
+            plan.next(now + 60_000, 499),
+            Task::Send { max_records: 500 }
+        );
+    }
+
+    #[test]
+    fn a_week_offline_is_caught_up_without_a_burst() {
+        let (mut plan, mut now) = started(2, SyncRules::default());
+        let (mut waiting, mut sends) = (420_000_u64, Vec::new());
+        while waiting >= 500 {
+            match plan.next(now, waiting) {
+                Task::Send { max_records } => {
+                    sends.push(now);
+                    waiting -= max_records as u64;
+                    plan.sent(now, STORED);
+                }
+                Task::Wait { until_ms } => {
+                    assert!(until_ms > now);
+                    now = until_ms;
+                }
+                Task::FetchPolicy => plan.fetched(now, Fetched::Policy { version: 1 }),
+            }
+        }
+        assert_eq!(sends.len(), 840);
+        let gaps: Vec<u64> = sends.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.iter().all(|gap| (500..=1_500).contains(gap)));
+        let spread = gaps.iter().max().unwrap() - gaps.iter().min().unwrap();
+        assert!(spread > 900, "jittered");
+    }
+
+    #[test]
+    fn failures_back_off_and_do_not_hold_up_each_other() {
+        let (mut plan, mut now) = started(3, SyncRules::default());
+        let mut total = 0;
+        for _ in 0..12 {
+            assert_eq!(plan.next(now, 500), Task::Send { max_records: 500 });
+            plan.sent(now, Sent::Retry { after_ms: None });
+            loop {
+                match plan.next(now, 500) {
+                    Task::Wait { until_ms } => {
+                        assert!(until_ms > now);
+                        total += until_ms - now;
+                        now = until_ms;
+                    }
+                    Task::FetchPolicy => plan.fetched(now, Fetched::Retry { after_ms: None }),
+                    Task::Send { .. } => break,
+                }
+            }
+        }
+        assert!(total > 60_000, "{total}");
+        plan.sent(
+            now,
+            Sent::Retry {
+                after_ms: Some(7_000),
+            },
+        );
+        let mut at = now;
+        while !matches!(plan.next(at, 500), Task::Send { .. }) {
+            if plan.next(at, 500) == Task::FetchPolicy {
+                plan.fetched(at, Fetched::Retry { after_ms: None });
+            }
+            at += 1;
+        }
+        assert!((7_000..=7_702).contains(&(at - now)), "{}", at - now);
+    }
+
+    #[test]
+    fn too_large_is_split_down_to_one_record_and_recovers() {
+        let (mut plan, mut now) = started(4, SyncRules::default());
+        let mut tried = Vec::new();
+        loop {
+            match plan.next(now, 10_000) {
+                Task::Send { max_records } => {
+                    tried.push(max_records);
+                    let records = max_records;
+                    if plan.sent(now, Sent::TooLarge { records }) == Split::GiveUp {
+                        break;
+                    }
+                }
+                Task::Wait { until_ms } => now = until_ms,
+                Task::FetchPolicy => unreachable!("not due yet"),
+            }
+        }
+        assert_eq!(tried, [500, 250, 125, 62, 31, 15, 7, 3, 1]);
+        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500] {
+            now += 5_000;
+            assert_eq!(
+                plan.next(now, 10_000),
+                Task::Send {
+                    max_records: expected
+                }
+            );
+            plan.sent(now, STORED);
+        }
+    }
+
+    #[test]
+    fn a_newer_policy_is_fetched_at_once_and_else_by_the_interval() {
+        let (mut plan, now) = started(5, SyncRules::default());
+        plan.next(now, 500);
+        plan.sent(now, Sent::Stored { policy_version: 2 });
+        assert_eq!(plan.next(now, 0), Task::FetchPolicy);
+        plan.fetched(now, Fetched::Policy { version: 2 });
+        let Task::Wait { until_ms } = plan.next(now, 0) else {
+            unreachable!("it was just fetched")
+        };
+        assert!((810_000..=990_000).contains(&(until_ms - now)));
+    }
+
+    #[test]
+    fn a_flush_waits_for_nobody_but_keeps_to_a_failures_wait() {
+        let (mut plan, now) = started(6, SyncRules::default());
+        plan.set_flushing(true, now);
+        for _ in 0..50 {
+            assert_eq!(plan.next(now, 3), Task::Send { max_records: 500 });
+            plan.sent(now, STORED);
+        }
+        plan.sent(
+            now,
+            Sent::Retry {
+                after_ms: Some(5_000),
+            },
+        );
+        plan.set_flushing(true, now);
+        assert!(matches!(plan.next(now, 3), Task::Wait { until_ms } if until_ms > now + 5_000));
+    }
+}

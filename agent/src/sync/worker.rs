@@ -1,0 +1,654 @@
+//! The loop that does what [`Plan`] says, and the handle to it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use snag_spool::{Refusal, Spool, SpoolError, StoredRecord};
+use snag_wire::limits::SEQ_MAX;
+use snag_wire::{BatchAnswer, PolicyAnswer, SyncRules};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::batch::{self, Sender};
+use super::client::{CallError, Client, PolicyReply};
+use super::labels::LabelStore;
+use super::plan::{Fetched, PACE_MS, Plan, Sent, Split, Task};
+
+/// Where the spool keeps the policy and its ETag.
+const POLICY_VALUE: &str = "policy";
+
+/// How often the loop looks whether records came. It only reads a counter.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long to leave a spool alone that can't be read.
+const SPOOL_PAUSE: Duration = Duration::from_secs(5);
+
+/// What sending needs.
+pub struct SyncOptions {
+    /// The server, with this device's token.
+    pub client: Client,
+    /// What every batch says.
+    pub sender: Sender,
+    /// What to send.
+    pub spool: Arc<Spool>,
+    /// The texts of labels.
+    pub labels: Arc<LabelStore>,
+    /// Where a new policy is told; the last one that was kept is told at once.
+    pub policy: watch::Sender<Option<Arc<PolicyAnswer>>>,
+    /// The device's wall clock.
+    pub clock: fn() -> Timestamp,
+    /// Seed of the jitter, different on each device.
+    pub seed: u64,
+    /// Least time between batches, on average: [`PACE_MS`] but in tests.
+    pub pace_ms: u64,
+}
+
+impl SyncOptions {
+    /// With the system's clock, its randomness and the usual pace.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        sender: Sender,
+        spool: Arc<Spool>,
+        labels: Arc<LabelStore>,
+        policy: watch::Sender<Option<Arc<PolicyAnswer>>>,
+    ) -> Self {
+        Self {
+            client,
+            sender,
+            spool,
+            labels,
+            policy,
+            clock: Timestamp::now,
+            seed: rand::random(),
+            pace_ms: PACE_MS,
+        }
+    }
+}
+
+/// How sending is going, for the person and IT.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncStatus {
+    /// When the server last answered as hoped.
+    pub last_success_at: Option<Timestamp>,
+    /// What went wrong since then, in plain words.
+    pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<Timestamp>,
+    /// When a request is made next, unless enough records come before.
+    pub next_try_at: Option<Timestamp>,
+    /// Records that wait.
+    pub waiting_records: u64,
+    /// Records that the server refused and that are kept to be looked at.
+    pub dead_letters: u64,
+    /// Records that the server took since the agent started.
+    pub sent_records: u64,
+    /// The policy in force.
+    pub policy_version: u64,
+}
+
+/// What a flush came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flushed {
+    /// Records that still wait: 0 when all is sent.
+    pub left: u64,
+}
+
+enum Command {
+    Flush(Instant, oneshot::Sender<Flushed>),
+    FetchPolicy,
+    Stop,
+}
+
+/// The running worker. Dropping it ends the worker after what it is doing.
+pub struct SyncHandle {
+    commands: mpsc::Sender<Command>,
+    status: watch::Receiver<SyncStatus>,
+    task: JoinHandle<()>,
+}
+
+impl SyncHandle {
+    /// Starts sending, on the tokio runtime that this is called from.
+    #[must_use]
+    pub fn start(options: SyncOptions) -> Self {
+        let (commands, asked) = mpsc::channel(8);
+        let (status_sender, status) = watch::channel(SyncStatus::default());
+        let task = tokio::spawn(async move {
+            Worker::new(options, status_sender).await.run(asked).await;
+        });
+        Self {
+            commands,
+            status,
+            task,
+        }
+    }
+
+    /// Sends all that waits, without waiting for a batch to fill and without pace,
+    /// labels that the newest policy wants included. For what a person asked for
+    /// (`replay --send`), not for every shutdown of every device.
+    pub async fn flush(&self, deadline: Duration) -> Flushed {
+        let (reply, answer) = oneshot::channel();
+        let until = Instant::now() + deadline;
+        let left = Flushed {
+            left: self.status.borrow().waiting_records,
+        };
+        if self
+            .commands
+            .send(Command::Flush(until, reply))
+            .await
+            .is_err()
+        {
+            return left;
+        }
+        // The worker keeps to the deadline but for a request that is under way.
+        match tokio::time::timeout(deadline + Duration::from_millis(500), answer).await {
+            Ok(Ok(flushed)) => flushed,
+            _ => left,
+        }
+    }
+
+    /// Asks for the policy now.
+    pub async fn fetch_policy(&self) {
+        let _ = self.commands.send(Command::FetchPolicy).await;
+    }
+
+    /// How it is going.
+    #[must_use]
+    pub fn status(&self) -> SyncStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Follows how it is going.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<SyncStatus> {
+        self.status.clone()
+    }
+
+    /// Ends the worker once the request under way is answered, or at the deadline.
+    /// What is not sent stays in the spool.
+    pub async fn stop(mut self, deadline: Duration) {
+        let _ = self.commands.send(Command::Stop).await;
+        if tokio::time::timeout(deadline, &mut self.task)
+            .await
+            .is_err()
+        {
+            self.task.abort();
+            let _ = self.task.await;
+        }
+    }
+}
+
+/// The policy that the last run kept, for a start without the server.
+///
+/// # Errors
+/// When the spool can't be read.
+pub fn stored_policy(spool: &Spool) -> Result<Option<PolicyAnswer>, SpoolError> {
+    Ok(read_kept(spool)?.map(|kept| kept.policy))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    etag: Option<String>,
+    policy: PolicyAnswer,
+}
+
+fn read_kept(spool: &Spool) -> Result<Option<Kept>, SpoolError> {
+    let bytes = spool.value(POLICY_VALUE)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+struct Worker {
+    options: SyncOptions,
+    plan: Plan,
+    started: Instant,
+    etag: Option<String>,
+    status: watch::Sender<SyncStatus>,
+    flush: Option<(Instant, oneshot::Sender<Flushed>)>,
+}
+
+impl Worker {
+    async fn new(options: SyncOptions, status: watch::Sender<SyncStatus>) -> Self {
+        let plan = Plan::new(options.seed, 0, SyncRules::default(), options.pace_ms);
+        let mut worker = Self {
+            options,
+            plan,
+            started: Instant::now(),
+            etag: None,
+            status,
+            flush: None,
+        };
+        match worker.on_spool(read_kept).await {
+            Ok(Some(kept)) => {
+                worker.etag = kept.etag;
+                worker.plan.set_policy_version(kept.policy.version);
+                worker.adopt(kept.policy);
+            }
+            Ok(None) => {}
+            Err(error) => worker.failed(format!("the spool can't be read: {error}")),
+        }
+        worker
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            self.store_labels().await;
+            let waiting = self.options.spool.waiting();
+            self.finish_flush(waiting.records());
+            let task = self.plan.next(self.now_ms(), waiting.records());
+            let wait = match task {
+                Task::Wait { until_ms } => {
+                    Duration::from_millis(until_ms.saturating_sub(self.now_ms()))
+                }
+                _ => Duration::ZERO,
+            };
+            let next_try = (self.options.clock)()
+                .checked_add(jiff::SignedDuration::try_from(wait).unwrap_or_default())
+                .ok();
+            let policy_version = self.plan.policy_version();
+            self.status.send_if_modified(|status| {
+                let before = status.clone();
+                status.waiting_records = waiting.records();
+                status.dead_letters = waiting.dead_letters;
+                status.policy_version = policy_version;
+                let moved = match (status.next_try_at, next_try) {
+                    (Some(old), Some(new)) => {
+                        (old.as_millisecond() - new.as_millisecond()).abs() > 1_500
+                    }
+                    (old, new) => old != new,
+                };
+                if moved {
+                    status.next_try_at = next_try;
+                }
+                *status != before
+            });
+            // Commands are looked at between any two tasks, and while waiting.
+            let command = match task {
+                Task::Wait { .. } => {
+                    let pause = self.until_flush_ends(wait.min(LOOK));
+                    match tokio::time::timeout(pause, commands.recv()).await {
+                        Ok(None) => return,
+                        Ok(command) => command,
+                        Err(_elapsed) => None,
+                    }
+                }
+                Task::Send { .. } | Task::FetchPolicy => match commands.try_recv() {
+                    Ok(command) => Some(command),
+                    Err(mpsc::error::TryRecvError::Empty) => None,
+                    Err(mpsc::error::TryRecvError::Disconnected) => return,
+                },
+            };
+            match command {
+                Some(Command::Stop) => return,
+                Some(Command::Flush(until, reply)) => {
+                    self.flush = Some((until, reply));
+                    self.plan.set_flushing(true, self.now_ms());
+                    continue;
+                }
+                Some(Command::FetchPolicy) => {
+                    self.fetch_policy().await;
+                    continue;
+                }
+                None => {}
+            }
+            match task {
+                Task::Send { max_records } => self.send(max_records).await,
+                Task::FetchPolicy => self.fetch_policy().await,
+                Task::Wait { .. } => {}
+            }
+        }
+    }
+
+    fn until_flush_ends(&self, pause: Duration) -> Duration {
+        match &self.flush {
+            Some((until, _)) => pause.min(until.saturating_duration_since(Instant::now())),
+            None => pause,
+        }
+    }
+
+    fn finish_flush(&mut self, left: u64) {
+        let now_ms = self.now_ms();
+        let Some((until, _)) = &self.flush else {
+            return;
+        };
+        let done = left == 0 && !self.plan.policy_is_due(now_ms);
+        if !done && Instant::now() < *until {
+            return;
+        }
+        if let Some((_, reply)) = self.flush.take() {
+            let _ = reply.send(Flushed { left });
+        }
+        self.plan.set_flushing(false, now_ms);
+    }
+
+    /// Runs something on the spool where it may block.
+    async fn on_spool<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Spool) -> Result<T, SpoolError> + Send + 'static,
+    ) -> Result<T, SpoolError> {
+        let spool = Arc::clone(&self.options.spool);
+        match tokio::task::spawn_blocking(move || call(&spool)).await {
+            Ok(result) => result,
+            Err(error) => Err(SpoolError::Corrupt(format!("a spool call ended: {error}"))),
+        }
+    }
+
+    async fn store_labels(&mut self) {
+        let labels = self.options.labels.take_pending();
+        if labels.is_empty() {
+            return;
+        }
+        let at_ms = (self.options.clock)().as_millisecond();
+        let records: Vec<_> = labels
+            .iter()
+            .map(|label| label.clone().into_record(at_ms))
+            .collect();
+        let stored = self
+            .on_spool(move |spool| spool.append_labels(&records))
+            .await;
+        if let Err(error) = stored {
+            self.options.labels.put_back(labels);
+            self.failed(format!("labels can't be stored: {error}"));
+            tokio::time::sleep(self.until_flush_ends(SPOOL_PAUSE)).await;
+        }
+    }
+
+    async fn send(&mut self, max_records: usize) {
+        let records = match self.on_spool(move |spool| spool.peek(max_records)).await {
+            Ok(records) => records,
+            Err(error) => return self.spool_failed(&error).await,
+        };
+        let (body, seqs) = match self.encode(records) {
+            Ok(Some(encoded)) => encoded,
+            Ok(None) => {
+                self.plan.sent(self.now_ms(), Sent::Nothing);
+                return;
+            }
+            Err(error) => {
+                self.failed(format!("a batch can't be made: {error}"));
+                self.plan
+                    .sent(self.now_ms(), Sent::Retry { after_ms: None });
+                return;
+            }
+        };
+        let last = seqs[seqs.len() - 1];
+        let reply = self
+            .options
+            .client
+            .batch(body.gzip)
+            .await
+            .and_then(|answer| match check(&answer, &seqs) {
+                Ok(()) => Ok(answer),
+                Err(why) => Err(CallError::Retry {
+                    after_ms: None,
+                    why: format!("the server's answer does not add up: {why}"),
+                }),
+            });
+        let (sent, settle) = match reply {
+            Ok(answer) => {
+                let refused = answer
+                    .errors
+                    .iter()
+                    .filter_map(|error| {
+                        Some(Refusal {
+                            seq: error.seq?,
+                            code: error.code.clone(),
+                            message: error.message.clone(),
+                        })
+                    })
+                    .collect();
+                let (next_seq, unnamed) = (
+                    answer.next_seq,
+                    answer.errors.iter().filter(|e| e.seq.is_none()).count() as u64,
+                );
+                self.succeeded(answer.accepted + answer.duplicates);
+                (
+                    Sent::Stored {
+                        policy_version: answer.policy_version,
+                    },
+                    Some((refused, Some((next_seq, unnamed)))),
+                )
+            }
+            Err(CallError::Retry { after_ms, why }) => {
+                self.failed(why);
+                (Sent::Retry { after_ms }, None)
+            }
+            Err(CallError::TooLarge) => (
+                Sent::TooLarge {
+                    records: seqs.len(),
+                },
+                None,
+            ),
+            Err(CallError::Refused {
+                status,
+                code,
+                message,
+            }) => {
+                self.failed(format!(
+                    "the server refused {} records ({status} {code}): {message}",
+                    seqs.len()
+                ));
+                let refused = seqs
+                    .iter()
+                    .map(|&seq| Refusal {
+                        seq,
+                        code: code.clone(),
+                        message: message.clone(),
+                    })
+                    .collect();
+                (Sent::Refused, Some((refused, None)))
+            }
+        };
+        let settle = match (self.plan.sent(self.now_ms(), sent), settle) {
+            (Split::GiveUp, _) => {
+                self.failed("the server found a single record too large".into());
+                let refused = Refusal {
+                    seq: last,
+                    code: "too_large".into(),
+                    message: "the server found the record too large".into(),
+                };
+                Some((vec![refused], None))
+            }
+            (Split::Smaller, settle) => settle,
+        };
+        let result = self
+            .on_spool(move |spool| {
+                let Some((refused, answered)) = settle else {
+                    spool.release();
+                    return Ok(());
+                };
+                spool.settle(last, &refused)?;
+                if let Some((next_seq, unnamed)) = answered {
+                    if unnamed > 0 {
+                        spool.count_drops("rejected", unnamed)?;
+                    }
+                    spool.raise_floor(next_seq)?;
+                }
+                Ok(())
+            })
+            .await;
+        if let Err(error) = result {
+            // The records stay and are sent again; the server knows them by `seq`.
+            self.spool_failed(&error).await;
+        }
+    }
+
+    /// Makes a body of as many of the records as fit, and tells their numbers.
+    fn encode(
+        &self,
+        mut records: Vec<StoredRecord>,
+    ) -> std::io::Result<Option<(batch::Body, Vec<u64>)>> {
+        if records.is_empty() {
+            return Ok(None);
+        }
+        loop {
+            let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+            let batch = batch::build(
+                &self.options.sender,
+                records.clone(),
+                self.options.spool.drops(),
+                (self.options.clock)(),
+            );
+            let body = batch::encode(&batch)?;
+            if body.fits() || records.len() == 1 {
+                return Ok(Some((body, seqs)));
+            }
+            records.truncate(records.len() / 2);
+        }
+    }
+
+    async fn fetch_policy(&mut self) {
+        let reply = self.options.client.policy(self.etag.as_deref()).await;
+        let fetched = match reply {
+            Ok(PolicyReply::Same) => {
+                self.succeeded(0);
+                Fetched::Policy {
+                    version: self.plan.policy_version(),
+                }
+            }
+            Ok(PolicyReply::New { etag, policy }) => {
+                let kept = Kept {
+                    etag,
+                    policy: *policy,
+                };
+                let bytes = serde_json::to_vec(&kept).unwrap_or_default();
+                let next_seq = kept.policy.next_seq.min(SEQ_MAX);
+                let stored = self
+                    .on_spool(move |spool| {
+                        spool.raise_floor(next_seq)?;
+                        spool.set_value(POLICY_VALUE, Some(&bytes))
+                    })
+                    .await;
+                let version = kept.policy.version;
+                self.adopt(kept.policy);
+                match stored {
+                    Ok(()) => {
+                        self.etag = kept.etag;
+                        self.succeeded(0);
+                    }
+                    // It holds all the same; without the ETag it comes again whole.
+                    Err(error) => self.failed(format!("the policy can't be stored: {error}")),
+                }
+                Fetched::Policy { version }
+            }
+            Err(CallError::Retry { after_ms, why }) => {
+                self.failed(why);
+                Fetched::Retry { after_ms }
+            }
+            Err(error @ (CallError::Refused { .. } | CallError::TooLarge)) => {
+                self.failed(format!("the policy can't be had: {error}"));
+                Fetched::Retry { after_ms: None }
+            }
+        };
+        self.plan.fetched(self.now_ms(), fetched);
+    }
+
+    fn adopt(&mut self, policy: PolicyAnswer) {
+        self.plan.set_rules(policy.sync.clone());
+        self.options.labels.apply(&policy);
+        let _ = self.options.policy.send_replace(Some(Arc::new(policy)));
+    }
+
+    fn succeeded(&self, records: u64) {
+        let now = (self.options.clock)();
+        self.status.send_modify(|status| {
+            status.last_success_at = Some(now);
+            status.last_error = None;
+            status.last_error_at = None;
+            status.sent_records += records;
+        });
+    }
+
+    fn failed(&self, why: String) {
+        let now = (self.options.clock)();
+        if self.status.borrow().last_error.as_ref() != Some(&why) {
+            tracing::warn!(why, "sending did not work");
+        }
+        self.status.send_modify(|status| {
+            status.last_error = Some(why);
+            status.last_error_at = Some(now);
+        });
+    }
+
+    async fn spool_failed(&mut self, error: &SpoolError) {
+        self.failed(format!("the spool does not work: {error}"));
+        tokio::time::sleep(self.until_flush_ends(SPOOL_PAUSE)).await;
+    }
+}
+
+/// Whether an answer can be about the records that were sent.
+fn check(answer: &BatchAnswer, seqs: &[u64]) -> Result<(), &'static str> {
+    let total = answer
+        .accepted
+        .checked_add(answer.duplicates)
+        .and_then(|sum| sum.checked_add(answer.rejected));
+    if total != Some(seqs.len() as u64) {
+        return Err("its counts are not those of the batch");
+    }
+    if answer.errors.len() as u64 != answer.rejected {
+        return Err("it does not name what it rejected");
+    }
+    let mut named: Vec<u64> = answer.errors.iter().filter_map(|error| error.seq).collect();
+    named.sort_unstable();
+    if named.windows(2).any(|pair| pair[0] == pair[1])
+        || named.iter().any(|seq| seqs.binary_search(seq).is_err())
+    {
+        return Err("it names records that were not in the batch");
+    }
+    if answer.next_seq > SEQ_MAX {
+        return Err("its next sequence number is out of range");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use snag_wire::RecordError;
+
+    use super::*;
+
+    #[test]
+    fn answers_must_add_up() {
+        let error = |seq| RecordError {
+            seq,
+            code: "x".into(),
+            message: "y".into(),
+        };
+        let answer = |accepted, duplicates, errors: Vec<RecordError>| BatchAnswer {
+            accepted,
+            duplicates,
+            rejected: errors.len() as u64,
+            errors,
+            next_seq: 10,
+            policy_version: 1,
+        };
+        let seqs = [4, 5, 9];
+        for good in [
+            answer(3, 0, vec![]),
+            answer(1, 2, vec![]),
+            answer(1, 0, vec![error(Some(5)), error(None)]),
+        ] {
+            assert_eq!(check(&good, &seqs), Ok(()));
+        }
+        let mut unnamed = answer(2, 0, vec![]);
+        unnamed.rejected = 1;
+        let mut far = answer(3, 0, vec![]);
+        far.next_seq = u64::MAX;
+        for bad in [
+            answer(2, 0, vec![]),
+            answer(4, 0, vec![]),
+            answer(u64::MAX, 4, vec![]),
+            answer(2, 0, vec![error(Some(6))]),
+            answer(1, 0, vec![error(Some(5)), error(Some(5))]),
+            unnamed,
+            far,
+        ] {
+            assert!(check(&bad, &seqs).is_err(), "{bad:?}");
+        }
+    }
+}
