@@ -6,3 +6,4 @@ mod paths;
 
 pub use identity::{Identity, IdentityError};
 pub use paths::Paths;
+pub(crate) use paths::write_private;

@@ -30,7 +30,11 @@ impl Paths {
     /// None where the environment doesn't say who the person is.
     #[must_use]
     pub fn default_root() -> Option<PathBuf> {
-        let from = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let from = |name: &str| {
+            std::env::var_os(name)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
         if cfg!(windows) {
             return Some(from("LOCALAPPDATA")?.join("Snag"));
         }
@@ -43,16 +47,10 @@ impl Paths {
         }
     }
 
-    /// The folder itself.
+    /// The folder itself, which the spool shares.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// The spool's folder.
-    #[must_use]
-    pub fn spool(&self) -> PathBuf {
-        self.root.join("spool")
     }
 
     /// Device id, token and server.

@@ -9,7 +9,6 @@ mod glob;
 mod hash;
 mod normalise;
 mod private;
-mod words;
 
 use std::fmt;
 use std::sync::Arc;
