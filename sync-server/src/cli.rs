@@ -131,31 +131,42 @@ struct Serve {
 #[derive(Debug, Args)]
 struct Store {
     /// Data folder of the embedded ClickHouse; one process at a time.
-    #[arg(long, env = "SNAG_DATA", default_value = "snag-data")]
+    #[arg(long, env = "SNAG_DATA", default_value = "snag-data", global = true)]
     data: PathBuf,
     /// Use this ClickHouse server instead of the embedded one: http://host:8123.
-    #[arg(long, env = "SNAG_CLICKHOUSE_URL")]
+    #[arg(long, env = "SNAG_CLICKHOUSE_URL", global = true)]
     clickhouse_url: Option<String>,
     /// Its user.
-    #[arg(long, env = "SNAG_CLICKHOUSE_USER", default_value = "default")]
+    #[arg(
+        long,
+        env = "SNAG_CLICKHOUSE_USER",
+        default_value = "default",
+        global = true
+    )]
     clickhouse_user: String,
     /// Its password; better given by SNAG_CLICKHOUSE_PASSWORD than as a flag.
     #[arg(
         long,
         env = "SNAG_CLICKHOUSE_PASSWORD",
         default_value = "",
-        hide_env_values = true
+        hide_env_values = true,
+        global = true
     )]
     clickhouse_password: String,
     /// The database, here and there.
-    #[arg(long, env = "SNAG_CLICKHOUSE_DATABASE", default_value = "snag")]
+    #[arg(
+        long,
+        env = "SNAG_CLICKHOUSE_DATABASE",
+        default_value = "snag",
+        global = true
+    )]
     clickhouse_database: String,
     /// The embedded ClickHouse's library file; found by itself after `make engine`.
-    #[arg(long, env = "SNAG_CHDB_LIBRARY")]
+    #[arg(long, env = "SNAG_CHDB_LIBRARY", global = true)]
     engine_library: Option<PathBuf>,
     /// Don't wait for the disk with each insert: faster, but power loss may take what
     /// was acknowledged.
-    #[arg(long, env = "SNAG_NO_FSYNC")]
+    #[arg(long, env = "SNAG_NO_FSYNC", global = true)]
     no_fsync: bool,
 }
 
