@@ -1,1 +1,12 @@
-//! Crate under construction.
+//! What end-to-end tests share: the two programs as processes, recordings made for a
+//! test, and a proxy that misbehaves.
+//!
+//! **Invariant:** every process that is started here is ended by its id when its
+//! handle goes, and all traffic stays on the loopback.
+
+pub mod desktop;
+pub mod generate;
+pub mod process;
+pub mod proxy;
+pub mod search;
+pub mod sql;

@@ -1,0 +1,116 @@
+//! What the headless agent costs the person's computer: CPU at a given pace of the
+//! pointer, and memory after a million inputs. `make bench` runs it.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use snag_e2e::desktop::Desktop;
+use snag_e2e::process::{Agent, Running, Server};
+
+fn main() -> Result<()> {
+    let inputs: u64 = std::env::args()
+        .nth(1)
+        .map_or(Ok(1_000_000), |n| n.parse())?;
+    let folder = tempfile::tempdir()?;
+    let mut server = Server::new(folder.path(), &[])?;
+    let tokens = server.create_org("bench", 1)?;
+    server.start()?;
+    let desktop = Desktop::start()?;
+    let agent = Agent::new(folder.path().join("agent"));
+    agent.enroll(&server.url(), &tokens.enroll)?;
+    let child = agent
+        .command(&["run"])?
+        .env("DISPLAY", &desktop.display)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut running = Running(child);
+    let pid = running.0.id();
+    let mut hands = desktop.hands()?;
+
+    // Until the first input arrives there's nothing to measure.
+    let begin = Instant::now();
+    loop {
+        hands.move_for(100, Duration::from_millis(500))?;
+        let status: serde_json::Value = serde_json::from_str(&agent.run(&["status", "--json"])?)?;
+        if status["capture"]["counts"]["moves"].as_u64() > Some(0) {
+            break;
+        }
+        ensure!(
+            begin.elapsed() < Duration::from_secs(30),
+            "nothing is captured: {status}"
+        );
+    }
+
+    println!("headless agent, pid {pid}, Xvfb 1920x1080, pointer driven by XTEST");
+    println!("| pace | moves | CPU of one core | RSS |");
+    println!("|---|---|---|---|");
+    let seconds = Duration::from_secs(30);
+    std::thread::sleep(Duration::from_secs(3));
+    let before = cpu_seconds(pid)?;
+    std::thread::sleep(seconds);
+    row("idle", 0, cpu_seconds(pid)? - before, seconds, pid)?;
+    for pace in [125, 1_000] {
+        let before = cpu_seconds(pid)?;
+        let begin = Instant::now();
+        let moves = hands.move_for(pace, seconds)?;
+        row(
+            &format!("{pace}/s"),
+            moves,
+            cpu_seconds(pid)? - before,
+            begin.elapsed(),
+            pid,
+        )?;
+    }
+    let before = cpu_seconds(pid)?;
+    let begin = Instant::now();
+    let mut moves = 0;
+    while moves < inputs {
+        moves += hands.move_for(4_000, Duration::from_secs(5))?;
+        hands.click(400, 400)?;
+    }
+    row(
+        "4,000/s",
+        moves,
+        cpu_seconds(pid)? - before,
+        begin.elapsed(),
+        pid,
+    )?;
+    running.stop(Duration::from_secs(20))?;
+    server.stop()
+}
+
+fn row(pace: &str, moves: u64, cpu_seconds: f64, wall: Duration, pid: u32) -> Result<()> {
+    let share = 100.0 * cpu_seconds / wall.as_secs_f64();
+    println!(
+        "| {pace} | {moves} | {share:.2} % | {:.1} MB |",
+        resident_mb(pid)?
+    );
+    Ok(())
+}
+
+/// CPU time of all threads, in seconds, to the nanosecond that the scheduler counts.
+fn cpu_seconds(pid: u32) -> Result<f64> {
+    let mut nanoseconds = 0_u64;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        nanoseconds += text
+            .split(' ')
+            .next()
+            .context("schedstat")?
+            .trim()
+            .parse::<u64>()?;
+    }
+    Ok(nanoseconds as f64 / 1e9)
+}
+
+fn resident_mb(pid: u32) -> Result<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .context("VmRSS")?;
+    let kilobytes: f64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
+    Ok(kilobytes / 1024.0)
+}
