@@ -549,11 +549,15 @@ impl Inner {
                 let own = ledger.drops.entry(reason.clone()).or_default();
                 *own = (*own).max(*count);
             }
+            // A store that remembers less than `ledger.json` lost its end.
+            let rolled_back = ledger.next_seq < sidecar.next_seq.max(1);
             if fresh {
                 report.lost_records += sidecar.waiting;
+            } else if rolled_back && report.set_aside.is_none() {
+                let lost = sidecar.waiting.saturating_sub(ledger.waiting());
+                report.lost_records = report.lost_records.max(lost);
             }
-            // A store that remembers less than `ledger.json` lost its end.
-            if ledger.next_seq < sidecar.next_seq.max(1) {
+            if rolled_back {
                 ledger.next_seq = sidecar.reserved.max(1);
             }
         } else if new {

@@ -148,3 +148,15 @@ pub fn with_seq(record: &Record, number: u64) -> Record {
     }
     record
 }
+
+/// The records of the fixtures: some of each kind.
+pub fn fixture() -> Vec<NewRecord> {
+    (0..20)
+        .map(|number| match number % 5 {
+            1 => incident(number * 1_000),
+            2 => screen(number * 1_000),
+            3 => session(number * 1_000),
+            _ => event(number * 1_000),
+        })
+        .collect()
+}
