@@ -95,19 +95,9 @@ impl Engine {
         Ok(Self { symbols, path })
     }
 
-    /// A connection of its own, with these settings (`name=value`).
-    pub(super) fn connect(
-        &self,
-        settings: &[(String, String)],
-    ) -> Result<Connection, WarehouseError> {
-        let arguments: Vec<_> = std::iter::once(path_argument(&self.path))
-            .chain(
-                settings
-                    .iter()
-                    .map(|(name, value)| format!("--{name}={value}")),
-            )
-            .collect();
-        Connection::open(&self.symbols, &arguments)
+    /// A connection of its own.
+    pub(super) fn connect(&self) -> Result<Connection, WarehouseError> {
+        Connection::open(&self.symbols, &[path_argument(&self.path)])
     }
 }
 

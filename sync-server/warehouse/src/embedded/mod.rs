@@ -17,7 +17,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::engine::Engine;
-use self::pool::{Pool, Session, SessionKey};
+use self::pool::{Guard, Pool, Session, SessionKey, Watch};
 use crate::query::{identifier, split_format};
 use crate::{ByteStream, ErrorKind, Query, WarehouseError};
 
@@ -88,7 +88,7 @@ pub(crate) struct Embedded {
 impl Embedded {
     pub(crate) fn open(options: EmbeddedOptions) -> Result<Self, WarehouseError> {
         let engine = Arc::new(Engine::open(options.library, &options.path)?);
-        engine.connect(&[])?.query(
+        engine.connect()?.query(
             &format!(
                 "CREATE DATABASE IF NOT EXISTS {}",
                 identifier(&options.database)
@@ -155,6 +155,10 @@ impl Embedded {
         let (started, start) = oneshot::channel();
         let (chunks, taker) = mpsc::channel(STREAM_CHUNKS);
         let runtime = tokio::runtime::Handle::current();
+        let watch = Arc::new(Watch::default());
+        // A query that computes for long between two chunks would not notice otherwise that
+        // nobody waits for it.
+        let mut guard = Guard::new(Arc::clone(&watch), Arc::clone(&self.engine));
         spawn("snag-stream", move || {
             let _permit = permit;
             let opened = session().and_then(|mut session| {
@@ -165,6 +169,10 @@ impl Embedded {
                 Ok(session) => session,
                 Err(error) => return drop(started.send(Err(error))),
             };
+            if !watch.begin(&session) {
+                return;
+            }
+            let _ended = Ended(watch);
             let format = query.format.as_deref().unwrap_or(DEFAULT_FORMAT);
             let mut running = match session
                 .connection()
@@ -194,20 +202,30 @@ impl Embedded {
                 chunk = running.next();
             }
         })?;
-        start.await.map_err(|_| WarehouseError::closed())??;
-        Ok(Box::pin(stream::unfold(Some(taker), |taker| async {
-            let mut taker = taker?;
-            match taker.recv().await {
-                Some(Some(item)) => Some((item, Some(taker))),
-                Some(None) => None,
-                // The thread gave up: what came is not all, and must not look like it.
-                None => {
-                    let given_up =
-                        "the stream was given up: nothing was taken from it for too long";
-                    Some((Err(WarehouseError::new(ErrorKind::Retry, given_up)), None))
+        let outcome = start.await.map_err(|_| WarehouseError::closed())?;
+        if outcome.is_err() {
+            guard.answered();
+        }
+        outcome?;
+        Ok(Box::pin(stream::unfold(
+            Some((taker, guard)),
+            |held| async {
+                let (mut taker, mut guard) = held?;
+                match taker.recv().await {
+                    Some(Some(item)) => Some((item, Some((taker, guard)))),
+                    Some(None) => {
+                        guard.answered();
+                        None
+                    }
+                    // The thread gave up: what came is not all, and must not look like it.
+                    None => {
+                        let given_up =
+                            "the stream was given up: nothing was taken from it for too long";
+                        Some((Err(WarehouseError::new(ErrorKind::Retry, given_up)), None))
+                    }
                 }
-            }
-        })))
+            },
+        )))
     }
 
     pub(crate) async fn insert_stream(
@@ -330,6 +348,15 @@ fn run(session: &mut Session, query: &Query) -> Result<Bytes, WarehouseError> {
         query.format.as_deref().unwrap_or(DEFAULT_FORMAT),
         &query.params,
     )
+}
+
+/// Says so when a stream's thread is through with its query, however it ends.
+struct Ended(Arc<Watch>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), WarehouseError> {

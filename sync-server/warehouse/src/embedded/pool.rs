@@ -83,17 +83,33 @@ impl Session {
     ) -> Result<Self, WarehouseError> {
         static TAG: AtomicU64 = AtomicU64::new(0);
         let tag = format!("snag-{}", TAG.fetch_add(1, Ordering::Relaxed));
-        let mut settings = vec![("log_comment".to_owned(), tag.clone())];
-        settings.extend(key.settings.iter().cloned());
-        let mut connection = engine.connect(&settings)?;
+        let mut connection = engine.connect()?;
         let database = key.database.as_deref().unwrap_or(database);
         connection.query(&format!("USE {}", identifier(database)), "Null", &[])?;
+        // As statements, not as arguments of the connection: those take any option of the
+        // engine's command line, and pass over a setting that does not exist.
+        connection.query(&set_statement(&tag, &key.settings), "Null", &[])?;
         Ok(Self { connection, tag })
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
+}
+
+/// `SET` of the settings and the tag, which comes last so that nothing takes its place;
+/// `readonly` may be among them, since it binds only what follows.
+fn set_statement(tag: &str, settings: &[(String, String)]) -> String {
+    let mut statement = String::from("SET ");
+    for (name, value) in settings {
+        statement.push_str(&format!("{} = {}, ", identifier(name), text(value)));
+    }
+    statement + &format!("log_comment = {}", text(tag))
+}
+
+/// A value as a string literal.
+fn text(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 type Work = Box<dyn FnOnce(Result<&mut Session, WarehouseError>) + Send>;
@@ -107,7 +123,7 @@ struct Request {
 
 /// What an asker and the thread that works for it share.
 #[derive(Default)]
-struct Watch {
+pub(super) struct Watch {
     state: Mutex<WatchState>,
 }
 
@@ -125,13 +141,44 @@ impl Watch {
     fn lock(&self) -> std::sync::MutexGuard<'_, WatchState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Work begins on `session`; `false` when nobody waits for it any more.
+    pub(super) fn begin(&self, session: &Session) -> bool {
+        let mut state = self.lock();
+        if matches!(*state, WatchState::Gone) {
+            return false;
+        }
+        *state = WatchState::Running(session.tag.clone());
+        true
+    }
+
+    /// Work has ended: there is nothing to kill any more.
+    pub(super) fn end(&self) {
+        *self.lock() = WatchState::Done;
+    }
 }
 
-/// Kills the request when its asker's future is dropped before the answer.
-struct Guard {
+/// Kills the request when its asker's future, or the stream it came to, is dropped before
+/// the end.
+pub(super) struct Guard {
     watch: Arc<Watch>,
     engine: Arc<Engine>,
     answered: bool,
+}
+
+impl Guard {
+    pub(super) fn new(watch: Arc<Watch>, engine: Arc<Engine>) -> Self {
+        Self {
+            watch,
+            engine,
+            answered: false,
+        }
+    }
+
+    /// The answer is there: nothing is left to be killed.
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
 }
 
 impl Drop for Guard {
@@ -143,7 +190,7 @@ impl Drop for Guard {
         // request on that connection and have it killed instead.
         let mut state = self.watch.lock();
         if let WatchState::Running(tag) = &*state
-            && let Ok(mut connection) = self.engine.connect(&[])
+            && let Ok(mut connection) = self.engine.connect()
         {
             let kill = "KILL QUERY WHERE Settings['log_comment'] = {tag:String} ASYNC";
             let killed = connection.query(kill, "Null", &[("tag".to_owned(), tag.clone())]);
@@ -210,13 +257,9 @@ impl Pool {
             .send(request)
             .await
             .map_err(|_| WarehouseError::closed())?;
-        let mut guard = Guard {
-            watch,
-            engine: Arc::clone(&self.engine),
-            answered: false,
-        };
+        let mut guard = Guard::new(watch, Arc::clone(&self.engine));
         let outcome = answer.await.map_err(|_| WarehouseError::closed())?;
-        guard.answered = true;
+        guard.answered();
         outcome
     }
 }
@@ -249,16 +292,12 @@ fn work(engine: &Engine, queue: &Mutex<mpsc::Receiver<Request>>, database: &str)
         };
         match session {
             Ok(mut session) => {
-                {
-                    let mut state = watch.lock();
-                    if matches!(*state, WatchState::Gone) {
-                        sessions.push((key, session));
-                        continue;
-                    }
-                    *state = WatchState::Running(session.tag.clone());
+                if !watch.begin(&session) {
+                    sessions.push((key, session));
+                    continue;
                 }
                 work(Ok(&mut session));
-                *watch.lock() = WatchState::Done;
+                watch.end();
                 if !key.once {
                     sessions.push((key, session));
                     if sessions.len() > SESSIONS {
