@@ -1,0 +1,116 @@
+//! A real front over a real engine on a port of the system's choice, one per process.
+
+#![allow(dead_code, unreachable_pub)]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use snag_server::sql::{SingleUser, SqlFront, serve};
+use snag_warehouse::{EmbeddedOptions, Warehouse};
+
+pub const USER: &str = "tester";
+pub const PASSWORD: &str = "open:sesame";
+
+pub struct Front {
+    pub address: SocketAddr,
+    pub warehouse: Warehouse,
+}
+
+/// The front of this process: an engine can be opened only once in each.
+pub fn front() -> &'static Front {
+    static FRONT: OnceLock<Front> = OnceLock::new();
+    FRONT.get_or_init(|| {
+        let mut options = EmbeddedOptions::new(folder());
+        options.fsync = false;
+        let warehouse = Warehouse::embedded(options)
+            .expect("the engine starts; `make engine` fetches its library");
+        let front = SqlFront::new(warehouse.clone(), SingleUser::new(USER, PASSWORD));
+        let (tell, address) = std::sync::mpsc::channel();
+        // A runtime of its own, since each test has one that ends with it.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+                    .await
+                    .expect("a port");
+                tell.send(listener.local_addr().expect("an address"))
+                    .expect("the test waits");
+                serve(front, listener, std::future::pending())
+                    .await
+                    .expect("the front serves");
+            });
+        });
+        Front {
+            address: address.recv().expect("the front starts"),
+            warehouse,
+        }
+    })
+}
+
+impl Front {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+/// A folder of this process; what processes before it left is removed.
+fn folder() -> PathBuf {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sql-front");
+    std::fs::create_dir_all(&parent).expect("a folder");
+    for entry in std::fs::read_dir(&parent).expect("a folder").flatten() {
+        if !Path::new("/proc").join(entry.file_name()).exists() {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
+    parent.join(std::process::id().to_string())
+}
+
+/// The folder that `tests/clients/setup.sh` fills, for one of its clients.
+pub fn client_folder(client: &str) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let said = std::process::Command::new("sh")
+        .arg(here.join("setup.sh"))
+        .args(["--where", client])
+        .output()
+        .expect("sh runs");
+    assert!(
+        said.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said.stderr)
+    );
+    let folder = PathBuf::from(String::from_utf8(said.stdout).expect("a path").trim());
+    assert!(
+        folder.join(".complete").exists(),
+        "the {client} client is not set up in {}: run make test",
+        folder.display()
+    );
+    folder
+}
+
+/// Runs a client's script against the front and expects it to end well.
+pub fn run_client(command: &mut std::process::Command) {
+    let front = front();
+    let output = command
+        .env("SNAG_SQL_HOST", front.address.ip().to_string())
+        .env("SNAG_SQL_PORT", front.address.port().to_string())
+        .env("SNAG_SQL_USER", USER)
+        .env("SNAG_SQL_PASSWORD", PASSWORD)
+        .env_remove("http_proxy")
+        .env_remove("HTTP_PROXY")
+        .output()
+        .expect("the client starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{}\n{}\n{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    let said = text(&output.stdout);
+    assert!(said.trim_end().ends_with("all steps passed"), "{said}");
+}
