@@ -356,7 +356,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             warehouse.close().await;
             done?;
         }
-        Command::Openapi => println!("{}", openapi::document().to_pretty_json()?),
+        Command::Openapi => print!("{}", openapi::printed()),
         Command::ClickhouseHttp {
             store,
             listen,

@@ -17,11 +17,14 @@ use crate::{ApiError, AppState, control, policy};
 #[utoipa::path(
     post,
     path = "/v1/enroll",
+    tag = "devices",
     request_body = EnrollRequest,
     responses(
         (status = 200, body = EnrollAnswer),
-        (status = "4XX", body = snag_wire::Problem),
-        (status = "5XX", body = snag_wire::Problem),
+        (status = 400),
+        (status = 401),
+        (status = 403),
+        (status = 413),
     )
 )]
 pub async fn post(

@@ -97,6 +97,12 @@ impl ApiError {
         self
     }
 
+    /// The parameter or field at fault, where there is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {

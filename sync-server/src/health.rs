@@ -58,8 +58,13 @@ pub struct Health {
 #[utoipa::path(
     get,
     path = "/health",
+    tag = "operation",
     params(Parameter),
-    responses((status = 200, body = Health), (status = 503, body = Health))
+    responses(
+        (status = 200, description = "Alive, and ready where that was asked", body = Health),
+        (status = 503, description = "Not ready", body = Health),
+        (status = 400),
+    )
 )]
 pub async fn get(
     State(state): State<Arc<AppState>>,

@@ -252,10 +252,21 @@ fn to_prometheus(open_metrics: &str) -> String {
     out
 }
 
-/// `GET /metrics`.
+/// What the server counted and measured, as Prometheus reads it.
 ///
 /// # Errors
 /// Only where memory for text can't be had.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operation",
+    responses((
+        status = 200,
+        description = "Metrics in the text exposition format",
+        content_type = "text/plain",
+        body = String,
+    ))
+)]
 pub async fn get(State(state): State<Arc<AppState>>) -> Result<Response, ApiError> {
     let body = state
         .metrics

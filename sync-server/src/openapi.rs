@@ -1,30 +1,51 @@
 //! The OpenAPI document, generated from the code.
+//!
+//! It is committed as `sync-server/openapi.json`, so that a change of the contract is
+//! seen in review; a test fails where the two differ. `snag-server openapi` prints it.
 
 use axum::Json;
-use utoipa::OpenApi;
+use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, RefOr, Response};
+use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Snag",
-        description = "Where software gets in people's way. Errors are application/problem+json.",
+        description = "Where software gets in people's way.\n\n\
+            Everything is JSON in `snake_case`; times are RFC 3339 in UTC. Whatever has a \
+            status from 400 up is `application/problem+json` with a stable `code` and, \
+            where one parameter or field is at fault, its name in `field`.",
     ),
+    nest((path = "/", api = crate::insights::Routes)),
     paths(
         crate::health::get,
+        crate::metrics::get,
         crate::enroll::post,
         crate::policy::get,
         crate::ingest::post,
+        get,
+    ),
+    tags(
+        (name = "devices", description = "What agents ask and send"),
+        (name = "insights", description = "What analysts ask. Every answer is of the token's \
+            organisation alone. What fewer than k people stand behind is withheld: rows are left \
+            out and counted, figures are null; so are figures from which, with the unfiltered \
+            ones, those of fewer than k people could be told. Not covered: taking one period's \
+            figures from those of a slightly longer one."),
+        (name = "operation", description = "What operators ask"),
     ),
     components(schemas(snag_wire::Problem)),
-    modifiers(&Tokens)
+    modifiers(&Tokens, &Problems)
 )]
-struct Document;
+struct Api;
 
+/// The kinds of token.
 struct Tokens;
 
-impl utoipa::Modify for Tokens {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+impl Modify for Tokens {
+    fn modify(&self, document: &mut Document) {
         let components = document.components.get_or_insert_default();
         for (name, who) in [
             ("device", "A device's token, from POST /v1/enroll"),
@@ -40,13 +61,144 @@ impl utoipa::Modify for Tokens {
     }
 }
 
-/// The whole document.
-#[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+/// What routes answer beside: a route names the status, its meaning and type are here,
+/// once. What the router answers around every route is added to each.
+struct Problems;
+
+const MEANINGS: &[(&str, &str)] = &[
+    (
+        "400",
+        "The request is not what the route takes; `detail` says what it does take.",
+    ),
+    ("401", "No token, or none that is known."),
+    ("403", "The token is known and may not do this."),
+    ("404", "Nothing is at this address."),
+    ("405", "The address takes other methods."),
+    ("408", "The body took too long to arrive."),
+    (
+        "413",
+        "The body is larger than the limit; send less at once.",
+    ),
+    (
+        "415",
+        "The body isn't in the type or encoding that the route takes.",
+    ),
+    (
+        "429",
+        "Asked too often; wait as long as `Retry-After` says.",
+    ),
+    ("500", "The server is at fault."),
+    (
+        "503",
+        "The server can't answer now; wait as long as `Retry-After` says.",
+    ),
+];
+
+/// Answered by the router, whatever the route.
+const EVERYWHERE: [&str; 3] = ["405", "500", "503"];
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut Document) {
+        for path in document.paths.paths.values_mut() {
+            let operations = [
+                &mut path.get,
+                &mut path.post,
+                &mut path.put,
+                &mut path.delete,
+            ];
+            for operation in operations.into_iter().flatten() {
+                let responses = &mut operation.responses.responses;
+                for status in EVERYWHERE {
+                    responses
+                        .entry(status.to_owned())
+                        .or_insert_with(|| RefOr::T(Response::new("")));
+                }
+                for (status, meaning) in MEANINGS {
+                    if let Some(RefOr::T(response)) = responses.get_mut(*status)
+                        && response.content.is_empty()
+                    {
+                        *response = problem(meaning);
+                    }
+                }
+            }
+        }
+    }
 }
 
-/// `GET /v1/openapi.json`.
-pub async fn get() -> Json<utoipa::openapi::OpenApi> {
+fn problem(meaning: &str) -> Response {
+    let schema = utoipa::openapi::Ref::from_schema_name("Problem");
+    let mut response = Response::new(meaning);
+    response.content.insert(
+        "application/problem+json".to_owned(),
+        RefOr::T(ContentBuilder::new().schema(Some(schema)).build()),
+    );
+    response
+}
+
+/// The whole document.
+#[must_use]
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+/// The document as it is printed and committed.
+///
+/// # Panics
+/// Never: the document is JSON by its types.
+#[must_use]
+pub fn printed() -> String {
+    let mut text = document()
+        .to_pretty_json()
+        .expect("the document's types are JSON");
+    text.push('\n');
+    text
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/v1/openapi.json",
+    tag = "operation",
+    responses((status = 200, description = "The OpenAPI document", body = serde_json::Value))
+)]
+pub async fn get() -> Json<Document> {
     Json(document())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_document_is_that_of_the_code() {
+        let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let printed = super::printed();
+        if std::env::var_os("SNAG_BLESS").is_some() {
+            std::fs::write(committed, &printed).expect("the document can be written");
+        }
+        let committed = std::fs::read_to_string(committed).expect("the document is committed");
+        assert!(
+            committed == printed,
+            "sync-server/openapi.json is not what the code says. If the contract was meant to \
+             change: snag-server openapi > sync-server/openapi.json"
+        );
+    }
+
+    #[test]
+    fn every_problem_is_typed_and_every_route_is_described() {
+        let document = serde_json::to_value(super::document()).expect("JSON");
+        for (path, operations) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in operations.as_object().expect("operations") {
+                let what = format!("{method} {path}");
+                assert!(operation["summary"].is_string(), "{what} says what it is");
+                for (status, response) in operation["responses"].as_object().expect("responses") {
+                    let content = response["content"].as_object();
+                    let health = path == "/health" && status == "503";
+                    if status.as_str() >= "400" && !health {
+                        let types: Vec<&String> =
+                            content.into_iter().flatten().map(|c| c.0).collect();
+                        assert_eq!(types, ["application/problem+json"], "{what} {status}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -55,10 +55,12 @@ pub async fn answer(state: &AppState, org: &Org, device: Uuid) -> Result<PolicyA
 #[utoipa::path(
     get,
     path = "/v1/policy",
+    tag = "devices",
     responses(
         (status = 200, body = PolicyAnswer),
         (status = 304, description = "Nothing changed since the ETag in If-None-Match"),
-        (status = "4XX", body = snag_wire::Problem),
+        (status = 401),
+        (status = 403),
     ),
     security(("device" = []))
 )]

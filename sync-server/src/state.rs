@@ -61,6 +61,8 @@ pub struct AppState {
     pub orgs: OrgCache,
     /// Labels: which are shared, which texts are known.
     pub labels: Labels,
+    /// What insights are answered from.
+    pub insights: crate::insights::Store,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where validated batches wait for their block.
@@ -95,6 +97,7 @@ impl AppState {
             tokens: TokenCache::default(),
             orgs: OrgCache::default(),
             labels: Labels::default(),
+            insights: crate::insights::Store::default(),
             metrics,
             commits,
             settings,

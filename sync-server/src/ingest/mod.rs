@@ -33,11 +33,16 @@ use crate::{ApiError, AppState, policy};
 #[utoipa::path(
     post,
     path = "/v1/events/batch",
+    tag = "devices",
     request_body(content = EventBatch, description = "gzip or identity"),
     responses(
         (status = 200, body = BatchAnswer),
-        (status = "4XX", body = snag_wire::Problem),
-        (status = "5XX", body = snag_wire::Problem),
+        (status = 400),
+        (status = 401),
+        (status = 403),
+        (status = 408),
+        (status = 413),
+        (status = 415),
     ),
     security(("device" = []))
 )]

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -18,6 +19,17 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, WarehouseError>> +
 #[derive(Clone)]
 pub struct Warehouse {
     transport: Arc<Transport>,
+    generation: Arc<AtomicU64>,
+}
+
+/// Raises the generation when a write is over, however it ended: a failed insert may
+/// have left rows, too.
+struct Written<'a>(&'a AtomicU64);
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
 }
 
 enum Transport {
@@ -35,6 +47,7 @@ impl Warehouse {
     pub fn embedded(options: EmbeddedOptions) -> Result<Self, WarehouseError> {
         Ok(Self {
             transport: Arc::new(Transport::Embedded(Embedded::open(options)?)),
+            generation: Arc::default(),
         })
     }
 
@@ -45,6 +58,7 @@ impl Warehouse {
     pub fn remote(options: RemoteOptions) -> Result<Self, WarehouseError> {
         Ok(Self {
             transport: Arc::new(Transport::Remote(Remote::open(options)?)),
+            generation: Arc::default(),
         })
     }
 
@@ -55,6 +69,14 @@ impl Warehouse {
             Transport::Embedded(embedded) => embedded.database(),
             Transport::Remote(remote) => remote.database(),
         }
+    }
+
+    /// Rises after each write through this process, so that whoever keeps what it read
+    /// knows that it may have changed: what was written before a look at this number is
+    /// in what is read after it. Writes of other processes don't raise it.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Whether inserts wait for the disk, where that is this program's to say.
@@ -72,6 +94,7 @@ impl Warehouse {
     /// `Schema` where table and rows disagree, `Retry` under load; an error after the
     /// connection broke leaves it open whether the rows are in.
     pub async fn insert(&self, table: &str, rows: RecordBatch) -> Result<(), WarehouseError> {
+        let _written = Written(&self.generation);
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.insert(table, rows).await,
             Transport::Remote(remote) => remote.insert(table, rows).await,
@@ -109,6 +132,7 @@ impl Warehouse {
     /// As ClickHouse says.
     pub async fn execute(&self, query: impl Into<Query>) -> Result<(), WarehouseError> {
         let query = query.into();
+        let _written = Written(&self.generation);
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.execute(query).await,
             Transport::Remote(remote) => remote.execute(query).await,
@@ -126,6 +150,7 @@ impl Warehouse {
         statement: Query,
         data: ByteStream,
     ) -> Result<(), WarehouseError> {
+        let _written = Written(&self.generation);
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.insert_stream(statement, data).await,
             Transport::Remote(remote) => remote.insert_stream(statement, data).await,

@@ -1,0 +1,327 @@
+//! Reads slices from ClickHouse: whole hours from rollups, parts of an hour from raw rows.
+
+use std::collections::BTreeMap;
+
+use snag_warehouse::{ErrorKind, Query, Warehouse, WarehouseError};
+use snag_wire::IncidentKind;
+
+use super::period::{HOUR_MS, SliceKey};
+use super::rowbinary::Rows;
+use super::slice::{Dictionary, Facet, IncidentCell, ScreenCell, SessionCell, Slice, Who};
+
+/// Days read by one statement: a bound on what an answer holds in memory.
+const DAYS_AT_ONCE: i64 = 31;
+
+/// A record lies at most a day after it was received (`AHEAD_MS_MAX`), so partitions
+/// received earlier than a day before an hour hold nothing of it.
+const AHEAD_S: i64 = snag_wire::limits::AHEAD_MS_MAX / 1_000;
+
+/// Rows of a time are in partitions received from here on, in seconds since 1970.
+pub(super) fn received_since_s(ms: i64) -> i64 {
+    (ms / 1_000 - AHEAD_S).max(0)
+}
+
+/// `bucket` is the slice's day or hour, `offset` the part of it; see [`SliceKey`].
+const SESSIONS: &str = "\
+SELECT toUInt32(toDate(hour)) AS bucket, toUInt32(toHour(hour) * {by_hour:UInt32}) AS offset, \
+  version, segment, sum(friction_weight_ms), sum(friction_weighted_micro), groupArrayArray(who) \
+FROM sessions_by_hour \
+WHERE org = {org:String} AND product = {product:String} \
+  AND hour >= toDateTime({from_s:UInt32}, 'UTC') AND hour < toDateTime({to_s:UInt32}, 'UTC') \
+GROUP BY bucket, offset, version, segment";
+
+const SESSIONS_RAW: &str = "\
+SELECT toUInt32(intDiv(ms, 3600000)) AS bucket, toUInt32(ms % 3600000) AS offset, \
+  version, segment, greatest(active_ms, 1), \
+  toUInt64(round(frustration * 1000000)) * greatest(active_ms, 1), \
+  [tuple(device, session, toUInt32(round(frustration * 1000000)), \
+    ifNull(toUInt32(round(efficiency * 1000000)), 4294967295))] \
+FROM (SELECT *, toUnixTimestamp64Milli(started_at) AS ms FROM sessions \
+  WHERE org = {org:String} AND product = {product:String} \
+    AND received_at >= toDateTime({received_s:UInt32}, 'UTC') \
+    AND toUInt32(toStartOfHour(toDateTime(started_at, 'UTC'))) IN {hours_s:Array(UInt32)})";
+
+const SCREENS: &str = "\
+SELECT toUInt32(toDate(hour)) AS bucket, toUInt32(toHour(hour) * {by_hour:UInt32}) AS offset, \
+  version, segment, app, screen, sum(sessions), sum(dwell_ms), sum(rage_clicks), \
+  sum(dead_clicks), sum(exits), sum(time_lost_ms), sum(frustration_micro), \
+  sum(friction_weight_ms), sum(friction_weighted_micro), sum(efficiency_micro), \
+  sum(efficiency_sessions), groupArrayArray(who) \
+FROM screens_by_hour \
+WHERE org = {org:String} AND product = {product:String} \
+  AND hour >= toDateTime({from_s:UInt32}, 'UTC') AND hour < toDateTime({to_s:UInt32}, 'UTC') \
+GROUP BY bucket, offset, version, segment, app, screen";
+
+const SCREENS_RAW: &str = "\
+SELECT toUInt32(intDiv(ms, 3600000)) AS bucket, toUInt32(ms % 3600000) AS offset, \
+  version, segment, app, screen, toUInt64(1), dwell_ms, rage_clicks, dead_clicks, \
+  toUInt64(exited), time_lost_ms, toUInt64(round(session_frustration * 1000000)), \
+  greatest(dwell_ms, 1), \
+  toUInt64(round(session_frustration * 1000000)) * greatest(dwell_ms, 1), \
+  toUInt64(round(ifNull(session_efficiency, 0) * 1000000)), \
+  toUInt64(isNotNull(session_efficiency)), \
+  [tuple(device, session, toUInt32(round(session_frustration * 1000000)), \
+    ifNull(toUInt32(round(session_efficiency * 1000000)), 4294967295))] \
+FROM (SELECT *, toUnixTimestamp64Milli(at) AS ms FROM screens \
+  WHERE org = {org:String} AND product = {product:String} \
+    AND received_at >= toDateTime({received_s:UInt32}, 'UTC') \
+    AND toUInt32(toStartOfHour(toDateTime(at, 'UTC'))) IN {hours_s:Array(UInt32)})";
+
+/// Not grouped: cells of one kind and screen add up when they are folded.
+const INCIDENTS: &str = "\
+SELECT toUInt32(toDate(hour)) AS bucket, toUInt32(toHour(hour) * {by_hour:UInt32}) AS offset, \
+  version, segment, kind, app, screen, incidents, people \
+FROM incidents_by_hour \
+WHERE org = {org:String} AND product = {product:String} \
+  AND hour >= toDateTime({from_s:UInt32}, 'UTC') AND hour < toDateTime({to_s:UInt32}, 'UTC')";
+
+const INCIDENTS_RAW: &str = "\
+SELECT toUInt32(intDiv(ms, 3600000)) AS bucket, toUInt32(ms % 3600000) AS offset, \
+  version, segment, toString(kind), app, screen, toUInt64(1), [device] \
+FROM (SELECT *, toUnixTimestamp64Milli(at) AS ms FROM incidents \
+  WHERE org = {org:String} AND product = {product:String} \
+    AND received_at >= toDateTime({received_s:UInt32}, 'UTC') \
+    AND toUInt32(toStartOfHour(toDateTime(at, 'UTC'))) IN {hours_s:Array(UInt32)})";
+
+/// Bytes of the three answers, and which slices they fill.
+pub(super) struct Loaded {
+    keys: Vec<SliceKey>,
+    sessions: bytes::Bytes,
+    screens: bytes::Bytes,
+    incidents: bytes::Bytes,
+}
+
+/// Reads `keys`, in as few statements as days that follow one another allow.
+pub(super) async fn load(
+    warehouse: &Warehouse,
+    org: &str,
+    product: &str,
+    keys: &[SliceKey],
+) -> Result<Vec<Loaded>, WarehouseError> {
+    let mut loaded = Vec::new();
+    for run in runs(keys) {
+        let (queries, keys) = queries(org, product, run);
+        let [sessions, screens, incidents] = queries;
+        // Readers on their own threads answer them side by side.
+        let (sessions, screens, incidents) = futures_util::future::try_join3(
+            warehouse.select(sessions),
+            warehouse.select(screens),
+            warehouse.select(incidents),
+        )
+        .await?;
+        loaded.push(Loaded {
+            keys,
+            sessions,
+            screens,
+            incidents,
+        });
+    }
+    Ok(loaded)
+}
+
+/// Keys that one statement can read.
+fn runs(keys: &[SliceKey]) -> Vec<Vec<SliceKey>> {
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let mut runs: Vec<Vec<SliceKey>> = Vec::new();
+    for key in sorted {
+        let joins = |run: &Vec<SliceKey>| match (run[0], run[run.len() - 1], key) {
+            (SliceKey::Day(first), SliceKey::Day(last), SliceKey::Day(day))
+            | (SliceKey::Hours(first), SliceKey::Hours(last), SliceKey::Hours(day)) => {
+                day == last + 1 && day - first < DAYS_AT_ONCE
+            }
+            (SliceKey::Exact(_), SliceKey::Exact(_), SliceKey::Exact(_)) => run.len() < 64,
+            _ => false,
+        };
+        match runs.last_mut() {
+            Some(run) if joins(run) => run.push(key),
+            _ => runs.push(vec![key]),
+        }
+    }
+    runs
+}
+
+fn queries(org: &str, product: &str, run: Vec<SliceKey>) -> ([Query; 3], Vec<SliceKey>) {
+    let queries = match run[0] {
+        SliceKey::Exact(first) => {
+            let seconds = |hour: i64| (hour * 3_600).to_string();
+            let hours: Vec<String> = run
+                .iter()
+                .map(|key| match key {
+                    SliceKey::Exact(hour) => seconds(*hour),
+                    SliceKey::Day(day) | SliceKey::Hours(day) => seconds(day * 24),
+                })
+                .collect();
+            [SESSIONS_RAW, SCREENS_RAW, INCIDENTS_RAW].map(|sql| {
+                Query::read(sql)
+                    .param("received_s", received_since_s(first * HOUR_MS))
+                    .param("hours_s", format!("[{}]", hours.join(",")))
+            })
+        }
+        SliceKey::Day(first) | SliceKey::Hours(first) => {
+            let by_hour = u8::from(matches!(run[0], SliceKey::Hours(_)));
+            let last = run[run.len() - 1].day();
+            [SESSIONS, SCREENS, INCIDENTS].map(|sql| {
+                Query::read(sql)
+                    .param("from_s", first * 86_400)
+                    .param("to_s", (last + 1) * 86_400)
+                    .param("by_hour", by_hour)
+            })
+        }
+    };
+    let queries = queries.map(|query| {
+        query
+            .param("org", org)
+            .param("product", product)
+            .format("RowBinary")
+    });
+    (queries, run)
+}
+
+/// Turns answers into slices; every key has one, empty where nothing happened.
+pub(super) fn read(
+    loaded: &[Loaded],
+    dictionary: &mut Dictionary,
+) -> Result<Vec<(SliceKey, Slice)>, WarehouseError> {
+    let mut done = Vec::new();
+    for answer in loaded {
+        let mut slices: BTreeMap<i64, (SliceKey, Slice)> = answer
+            .keys
+            .iter()
+            .map(|key| {
+                let bucket = match key {
+                    SliceKey::Day(n) | SliceKey::Hours(n) | SliceKey::Exact(n) => *n,
+                };
+                (bucket, (*key, Slice::default()))
+            })
+            .collect();
+        let mut rows = Rows::new(&answer.sessions);
+        while !rows.is_empty() {
+            let slice = slice(&mut slices, &mut rows)?;
+            let facet = facet(&mut rows, dictionary)?;
+            let cell = SessionCell {
+                facet,
+                friction_weight_ms: rows.u64()?,
+                friction_weighted_micro: rows.u64()?,
+                who: who(&mut rows, dictionary, &mut slice.who)?,
+            };
+            slice.sessions.push(cell);
+        }
+        let mut rows = Rows::new(&answer.screens);
+        while !rows.is_empty() {
+            let slice = slice(&mut slices, &mut rows)?;
+            let facet = facet(&mut rows, dictionary)?;
+            let cell = ScreenCell {
+                facet,
+                screen: dictionary.screen(rows.text()?, rows.text()?),
+                sessions: rows.u64()?,
+                dwell_ms: rows.u64()?,
+                rage_clicks: rows.u64()?,
+                dead_clicks: rows.u64()?,
+                exits: rows.u64()?,
+                time_lost_ms: rows.u64()?,
+                frustration_micro: rows.u64()?,
+                friction_weight_ms: rows.u64()?,
+                friction_weighted_micro: rows.u64()?,
+                efficiency_micro: rows.u64()?,
+                efficiency_sessions: rows.u64()?,
+                who: who(&mut rows, dictionary, &mut slice.who)?,
+            };
+            slice.screens.push(cell);
+        }
+        let mut rows = Rows::new(&answer.incidents);
+        while !rows.is_empty() {
+            let slice = slice(&mut slices, &mut rows)?;
+            let facet = facet(&mut rows, dictionary)?;
+            let kind = kind(rows.text()?)?;
+            let screen = dictionary.screen(rows.text()?, rows.text()?);
+            let incidents = rows.u64()?;
+            let start = position(&slice.people)?;
+            for _ in 0..rows.length()? {
+                slice.people.push(dictionary.device(rows.uuid()?));
+            }
+            let people = start..position(&slice.people)?;
+            slice.incidents.push(IncidentCell {
+                facet,
+                kind,
+                screen,
+                incidents,
+                people,
+            });
+        }
+        done.extend(slices.into_values().map(|(key, mut slice)| {
+            slice.shrink();
+            (key, slice)
+        }));
+    }
+    Ok(done)
+}
+
+fn slice<'s>(
+    slices: &'s mut BTreeMap<i64, (SliceKey, Slice)>,
+    rows: &mut Rows<'_>,
+) -> Result<&'s mut Slice, WarehouseError> {
+    let bucket = i64::from(rows.u32()?);
+    slices
+        .get_mut(&bucket)
+        .map(|(_, slice)| slice)
+        .ok_or_else(|| unexpected("a row of another time"))
+}
+
+fn facet(rows: &mut Rows<'_>, dictionary: &mut Dictionary) -> Result<Facet, WarehouseError> {
+    Ok(Facet {
+        offset: rows.u32()?,
+        version: dictionary.word(rows.text()?),
+        segment: dictionary.word(rows.text()?),
+    })
+}
+
+fn who(
+    rows: &mut Rows<'_>,
+    dictionary: &mut Dictionary,
+    list: &mut Vec<Who>,
+) -> Result<std::ops::Range<u32>, WarehouseError> {
+    let start = position(list)?;
+    for _ in 0..rows.length()? {
+        list.push(Who {
+            device: dictionary.device(rows.uuid()?),
+            session: rows.u32()?,
+            frustration_micro: rows.u32()?,
+            efficiency_micro: rows.u32()?,
+        });
+    }
+    Ok(start..position(list)?)
+}
+
+fn position<T>(list: &[T]) -> Result<u32, WarehouseError> {
+    u32::try_from(list.len()).map_err(|_| unexpected("more rows than a slice can hold"))
+}
+
+/// The place of a kind in [`IncidentKind::ALL`].
+pub(super) fn kind(word: &str) -> Result<u8, WarehouseError> {
+    IncidentKind::ALL
+        .iter()
+        .position(|kind| kind.as_str() == word)
+        .and_then(|place| u8::try_from(place).ok())
+        .ok_or_else(|| unexpected("an unknown kind of incident"))
+}
+
+fn unexpected(what: &str) -> WarehouseError {
+    WarehouseError::new(ErrorKind::Schema, format!("insights read {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_that_follow_one_another_are_read_at_once() {
+        let mut keys: Vec<SliceKey> = (10..50).map(SliceKey::Day).collect();
+        keys.extend([SliceKey::Exact(7), SliceKey::Hours(9), SliceKey::Exact(900)]);
+        keys.push(SliceKey::Day(60));
+        let runs = runs(&keys);
+        let lens: Vec<usize> = runs.iter().map(Vec::len).collect();
+        assert_eq!(lens, [31, 9, 1, 1, 2]);
+    }
+}
