@@ -29,6 +29,7 @@ mod record;
 mod sidecar;
 mod spool;
 mod store;
+mod value;
 
 pub use error::SpoolError;
 pub use record::{DeadLetter, NewRecord, Place, Refusal, StoredRecord, Waiting};

@@ -14,6 +14,7 @@ use crate::codec::{self, Item, Malformed, Reader, Writer};
 use crate::record::{Class, DeadLetter, NewRecord, Refusal, StoredRecord, Waiting};
 use crate::sidecar::{self, Found, RESERVE_STEP, Sidecar};
 use crate::store::{Change, Store, Tree, create_private_dir};
+use crate::value;
 use crate::{SCHEMA_VERSION, SpoolError};
 
 /// Records in a chunk: enough to share the dictionary and sled's overhead, few
@@ -241,15 +242,12 @@ impl Spool {
         records: &[NewRecord],
         state: Option<&[u8]>,
     ) -> Result<Range<u64>, SpoolError> {
-        let mut changes = Vec::new();
-        if let Some(state) = state {
-            changes.push(Change::Put(
-                Tree::Values,
-                STATE_KEY.to_vec(),
-                state.to_vec(),
-            ));
-        }
-        self.inner.lock().append(records, changes, |_| {})
+        let mut inner = self.inner.lock();
+        let changes = match state {
+            Some(state) => inner.read(|store| value::changes(store, STATE_KEY, Some(state)))?,
+            None => Vec::new(),
+        };
+        inner.append(records, changes, |_| {})
     }
 
     /// Stores label records whose text was not stored before, and remembers that.
@@ -300,7 +298,7 @@ impl Spool {
     pub fn load_state(&self) -> Result<Option<Vec<u8>>, SpoolError> {
         self.inner
             .lock()
-            .read(|store| store.get(Tree::Values, STATE_KEY))
+            .read(|store| value::read(store, STATE_KEY))
     }
 
     /// A small value of the device, such as the last policy.
@@ -309,9 +307,7 @@ impl Spool {
     /// When the spool can't be read.
     pub fn value(&self, name: &str) -> Result<Option<Vec<u8>>, SpoolError> {
         let key = value_key(name);
-        self.inner
-            .lock()
-            .read(|store| store.get(Tree::Values, &key))
+        self.inner.lock().read(|store| value::read(store, &key))
     }
 
     /// Stores a small value of the device, or removes it.
@@ -320,13 +316,10 @@ impl Spool {
     /// The value is what it was.
     pub fn set_value(&self, name: &str, value: Option<&[u8]>) -> Result<(), SpoolError> {
         let key = value_key(name);
-        let change = match value {
-            Some(value) => Change::Put(Tree::Values, key, value.to_vec()),
-            None => Change::Remove(Tree::Values, key),
-        };
         let mut inner = self.inner.lock();
         let ledger = inner.ready()?.clone();
-        inner.commit(ledger, vec![change])
+        let changes = inner.read(|store| value::changes(store, &key, value))?;
+        inner.commit(ledger, changes)
     }
 
     /// The oldest records that wait, by rising `seq`, at most `max_records`. They
@@ -928,7 +921,9 @@ fn count(store: &Store) -> Result<Ledger, SpoolError> {
         })?;
         ledger.next_seq = ledger.next_seq.max(last + 1);
     }
-    store.scan(Tree::Dead, |_, _| {
+    value::check(store)?;
+    store.scan(Tree::Dead, |key, value| {
+        parse_dead_letter(value).map_err(|Malformed| damaged("a dead letter", key))?;
         ledger.dead += 1;
         Ok(true)
     })?;

@@ -6,9 +6,12 @@
 //! - **A failed write may leave a waiter asleep**: one of sled's error paths sets
 //!   the error without waking who waits for the flush. A second flush looks at the
 //!   error first and wakes everybody, so that is what we call when one is late.
+//! - **Values above 128 KB become files** that are not removed when they are replaced.
+//!   So nothing that large is stored in one piece, see [`crate::value`].
 //! - **Damage can panic.** Every call into sled is caught and becomes an error.
 //! - After any error the handle is thrown away and the files are opened anew.
-//! - Garbage is collected by sled's periodic thread only, so that stays on.
+//! - Garbage is collected by sled's periodic thread only, so that stays on. It also
+//!   calls fsync each time, so that it runs seldom.
 
 use std::fs::{self, File};
 use std::io;
@@ -28,8 +31,8 @@ use crate::SpoolError;
 const FLUSH_LATE: Duration = Duration::from_secs(3);
 const FLUSH_LOOKS: u32 = 20;
 
-/// A closed process's lock can outlive it by the moment its threads need to end.
-const LOCK_TRIES: u32 = 40;
+/// A closed spool's lock can outlive it by the moment that sled's threads need to end.
+const LOCK_TRIES: u32 = 10;
 const LOCK_WAIT: Duration = Duration::from_millis(50);
 
 /// The trees of the spool.
@@ -81,7 +84,7 @@ impl Store {
             .path(dir)
             .cache_capacity(cache_bytes)
             .mode(sled::Mode::LowSpace)
-            .flush_every_ms(Some(1_000));
+            .flush_every_ms(Some(10_000));
         let mut tries = 0;
         let db = loop {
             match guard("open the spool", || config.open()) {

@@ -129,6 +129,20 @@ fn a_chunk_that_cannot_be_read_sets_the_spool_aside() {
 }
 
 #[test]
+fn a_state_that_cannot_be_read_sets_the_spool_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    {
+        let db = sled::open(dir.path().join("spool")).unwrap();
+        let values = db.open_tree("values").unwrap();
+        let (key, _) = values.first().unwrap().unwrap();
+        values.insert(key, &[255; 12]).unwrap();
+        db.flush().unwrap();
+    }
+    check_begun_anew(dir.path());
+}
+
+#[test]
 fn records_missing_from_a_damaged_spool_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());

@@ -63,6 +63,12 @@ impl Model {
         }
     }
 
+    /// Of any size, some in several pieces.
+    fn some_state(&self) -> Vec<u8> {
+        let clock = self.clock.unsigned_abs();
+        vec![clock as u8; usize::try_from(clock * 7 % 40_000).unwrap()]
+    }
+
     fn append(&mut self, records: Vec<NewRecord>) {
         for record in records {
             self.waiting.insert(self.next_seq, record);
@@ -154,7 +160,7 @@ fn run(calls: Vec<Call>, quota_bytes: u64) {
         match call {
             Call::Append(kinds, with_state) => {
                 let records: Vec<_> = kinds.iter().map(|kind| model.record(*kind)).collect();
-                let state = with_state.then(|| model.clock.to_le_bytes().to_vec());
+                let state = with_state.then(|| model.some_state());
                 let range = spool.append(&records, state.as_deref()).unwrap();
                 assert_eq!(range, model.next_seq..model.next_seq + records.len() as u64);
                 model.append(records);

@@ -44,6 +44,7 @@ fn disk_use_is_bounded_however_much_passes_through() {
     assert_eq!(spool.waiting().records(), 0);
     assert_eq!(spool.waiting().next_seq, 200_001);
     let highest = *sizes.iter().max().unwrap();
+    println!("{sizes:?}");
     assert!(highest < 8 << 20, "{sizes:?}");
     let (early, late) = (sizes[..5].iter().max(), sizes[5..].iter().max());
     assert!(
@@ -85,4 +86,25 @@ fn a_waiting_event_takes_little_and_the_quota_holds_on_disk() {
     let (spool, report) = Spool::open(dir.path(), options).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert!(spool.waiting().events > 100_000);
+}
+
+/// Values that sled puts into files of their own.
+#[test]
+fn a_large_state_is_kept_and_its_old_versions_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(dir.path(), SpoolOptions::default()).unwrap();
+    for round in 0..400_i64 {
+        spool
+            .append(&[event(round)], Some(&[round as u8; 500_000]))
+            .unwrap();
+    }
+    let range = spool.append(&[event(0)], Some(&[77; 700_000])).unwrap();
+    assert_eq!(range.end, 402);
+    let size = size_bytes(dir.path());
+    assert!(size < 40 << 20, "{size} bytes on disk");
+    drop(spool);
+    let (spool, report) = Spool::open(dir.path(), SpoolOptions::default()).unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(spool.load_state().unwrap().unwrap(), vec![77; 700_000]);
+    assert_eq!(spool.waiting().records(), 401);
 }
