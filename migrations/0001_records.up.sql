@@ -5,14 +5,18 @@
 -- Partitions follow received_at, so that one insert touches one partition and is
 -- atomic; retention drops by it, too. `at` is corrected by clock_offset_ms, and
 -- at - clock_offset_ms is what the device's own wall clock said.
+--
+-- Codecs, in bytes an event on events of real recordings (3.5 in all): what rises by one
+-- (seq) wants DoubleDelta (0.01; Delta 0.39), times between events want Delta (1.78;
+-- DoubleDelta 2.51), small numbers want T64.
 
 CREATE TABLE IF NOT EXISTS events
 (
     org LowCardinality(String),
     product LowCardinality(String),
-    device UUID,
-    seq UInt64 CODEC(Delta, ZSTD(1)),
-    at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    device UUID CODEC(ZSTD(1)),
+    seq UInt64 CODEC(DoubleDelta, ZSTD(1)),
+    at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     clock_offset_ms Int64 CODEC(Delta, ZSTD(1)),
     received_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
     session UInt32 CODEC(Delta, ZSTD(1)),
@@ -22,8 +26,8 @@ CREATE TABLE IF NOT EXISTS events
     label LowCardinality(String),
     app LowCardinality(String),
     screen LowCardinality(String),
-    count UInt32 CODEC(ZSTD(1)),
-    duration_ms UInt32 CODEC(ZSTD(1)),
+    count UInt32 CODEC(T64, ZSTD(1)),
+    duration_ms UInt32 CODEC(T64, ZSTD(1)),
     version LowCardinality(String),
     segment LowCardinality(String)
 )
@@ -35,10 +39,10 @@ CREATE TABLE IF NOT EXISTS sessions
 (
     org LowCardinality(String),
     product LowCardinality(String),
-    device UUID,
-    seq UInt64 CODEC(Delta, ZSTD(1)),
-    started_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-    ended_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    device UUID CODEC(ZSTD(1)),
+    seq UInt64 CODEC(DoubleDelta, ZSTD(1)),
+    started_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    ended_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     clock_offset_ms Int64 CODEC(Delta, ZSTD(1)),
     received_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
     session UInt32,
@@ -77,9 +81,9 @@ CREATE TABLE IF NOT EXISTS screens
 (
     org LowCardinality(String),
     product LowCardinality(String),
-    device UUID,
-    seq UInt64 CODEC(Delta, ZSTD(1)),
-    at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    device UUID CODEC(ZSTD(1)),
+    seq UInt64 CODEC(DoubleDelta, ZSTD(1)),
+    at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     clock_offset_ms Int64 CODEC(Delta, ZSTD(1)),
     received_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
     session UInt32,
@@ -108,9 +112,9 @@ CREATE TABLE IF NOT EXISTS incidents
 (
     org LowCardinality(String),
     product LowCardinality(String),
-    device UUID,
-    seq UInt64 CODEC(Delta, ZSTD(1)),
-    at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    device UUID CODEC(ZSTD(1)),
+    seq UInt64 CODEC(DoubleDelta, ZSTD(1)),
+    at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     clock_offset_ms Int64 CODEC(Delta, ZSTD(1)),
     received_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
     session UInt32,
@@ -133,10 +137,10 @@ CREATE TABLE IF NOT EXISTS labels
 (
     org LowCardinality(String),
     product LowCardinality(String),
-    device UUID,
-    seq UInt64,
-    at DateTime64(3, 'UTC'),
-    received_at DateTime('UTC'),
+    device UUID CODEC(ZSTD(1)),
+    seq UInt64 CODEC(DoubleDelta, ZSTD(1)),
+    at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    received_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
     hash String,
     kind LowCardinality(String),
     app LowCardinality(String),

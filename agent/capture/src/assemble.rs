@@ -88,6 +88,17 @@ impl Assembler {
         }
     }
 
+    /// The time before which nothing will come any more.
+    pub(crate) fn horizon(&self) -> u64 {
+        let ready = self.ready.iter().find_map(|item| match item {
+            CaptureItem::Input(input) => Some(input.t),
+            _ => None,
+        });
+        ready
+            .or_else(|| self.seen.front().map(|seen| seen.t))
+            .unwrap_or_else(|| self.queue.oldest())
+    }
+
     /// Turns the head of what was seen into items, if it can be.
     fn head(&mut self) -> Head {
         let Some(head) = self.seen.front() else {

@@ -252,6 +252,14 @@ impl Capture {
         self.assembler.next(Instant::now())
     }
 
+    /// Unix ms up to which everything was handed on: what happened before it will not come any more. Time may be
+    /// told to the engine (`Engine::advance`) up to here and no further, or an answer that still waits behind a press
+    /// would come too late.
+    #[must_use]
+    pub fn horizon(&self) -> u64 {
+        self.assembler.horizon()
+    }
+
     /// What is captured, what is not and why.
     #[must_use]
     pub fn health(&self) -> Health {

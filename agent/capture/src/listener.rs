@@ -42,11 +42,14 @@ pub(crate) enum ButtonSeen {
 
 struct Shared {
     listening: bool,
+    /// Listening has ended for good: rdev cannot begin anew in a process whose server is gone.
+    gone: bool,
     sink: Option<Sink>,
 }
 
 static SHARED: Mutex<Shared> = Mutex::new(Shared {
     listening: false,
+    gone: false,
     sink: None,
 });
 
@@ -62,6 +65,11 @@ fn shared() -> MutexGuard<'static, Shared> {
 /// Another capture is running in this process, or the platform does not let us listen.
 pub(crate) fn attach(sink: Sink) -> Result<(), CaptureError> {
     let mut shared = shared();
+    if shared.gone {
+        return Err(CaptureError::Refused(
+            "what this process listened to has gone away; it has to be started anew".into(),
+        ));
+    }
     if shared.sink.is_some() {
         return Err(CaptureError::AlreadyRunning);
     }
@@ -107,15 +115,20 @@ fn run(failed: &SyncSender<ListenError>) {
             heard(sink, &mut keys, event_type, text.as_deref());
         }
     });
-    if let Err(error) = result {
-        let _ = failed.try_send(error);
+    if let Err(error) = result
+        && failed.try_send(error).is_ok()
+    {
+        // Nobody waits for it once the start is over; then it is told as everything that is lost.
+        return;
     }
     gone("listening to mouse and keyboard ended");
 }
 
 /// Tells the reader that no input will come any more.
 pub(crate) fn gone(reason: &'static str) {
-    if let Some(sink) = shared().sink.as_ref() {
+    let mut shared = shared();
+    shared.gone = true;
+    if let Some(sink) = shared.sink.as_ref() {
         sink.queue.push(What::Lost(reason));
     }
 }

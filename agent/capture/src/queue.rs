@@ -187,6 +187,15 @@ impl Queue {
         t
     }
 
+    /// The time of the first that waits, or now if none does.
+    pub(crate) fn oldest(&self) -> u64 {
+        let state = lock(&self.state);
+        state
+            .waiting
+            .front()
+            .map_or_else(|| self.clock.now(), |seen| seen.t)
+    }
+
     /// Moves everything that waits to `into`. Waits for the first until `until`, then lets more gather.
     pub(crate) fn take(&self, into: &mut VecDeque<Seen>, until: Instant) {
         let mut state = lock(&self.state);

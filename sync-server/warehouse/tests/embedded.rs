@@ -1,22 +1,19 @@
-//! The embedded transport, over the real library (`make engine`, or `SNAG_CHDB_LIBRARY`).
+//! What is the embedded transport's own: the engine, its folder, its library.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use arrow_array::types::Int32Type;
-use arrow_array::{
-    ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int8Array, RecordBatch,
-    TimestampMillisecondArray, UInt32Array, UInt64Array,
-};
 use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse};
 
-/// The library runs one engine a process, so that all tests share a folder and each has
-/// a database of its own.
+/// The library runs one engine a process, so that all tests of this file share a folder
+/// and each has a database of its own.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
 
-fn open(database: &str) -> Warehouse {
+fn open(database: &str, fsync: bool) -> Warehouse {
     Warehouse::embedded(EmbeddedOptions {
         database: database.to_owned(),
+        fsync,
         ..EmbeddedOptions::new(&*FOLDER)
     })
     .expect("the engine starts")
@@ -30,119 +27,108 @@ async fn text(warehouse: &Warehouse, sql: &str) -> String {
         .to_owned()
 }
 
-/// Events of one device, a second apart.
-fn events(rows: usize) -> RecordBatch {
-    let words = |word: &str| -> ArrayRef {
-        Arc::new(DictionaryArray::<Int32Type>::from_iter(
-            (0..rows).map(|_| word),
-        ))
-    };
-    let device = FixedSizeBinaryArray::try_from_iter(
-        (0..rows).map(|_| *b"\x12\x34\x56\x78\x9a\xbc\xde\xf0\x12\x34\x56\x78\x9a\xbc\xde\xf0"),
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_has_one_engine() {
+    let other = tempfile::tempdir().expect("a folder");
+    // Keeps the process's engine on the shared folder throughout, whatever runs beside.
+    let warehouse = open("folders", false);
+    let error = Warehouse::embedded(EmbeddedOptions::new(other.path()))
+        .err()
+        .expect("refused");
+    assert_eq!(error.kind, ErrorKind::Unavailable);
+    assert!(error.message.contains("one engine a process"), "{error}");
+    assert_eq!(
+        text(&warehouse, "SELECT currentDatabase()").await,
+        "folders"
     );
-    let at = TimestampMillisecondArray::from_iter_values(
-        (0..rows as i64).map(|i| 1_760_000_000_000 + i * 1000),
-    );
-    RecordBatch::try_from_iter([
-        ("org", words("o")),
-        ("product", words("default")),
-        (
-            "device",
-            Arc::new(device.expect("16 bytes each")) as ArrayRef,
-        ),
-        (
-            "seq",
-            Arc::new(UInt64Array::from_iter_values(1..=rows as u64)),
-        ),
-        ("at", Arc::new(at.with_timezone("UTC"))),
-        (
-            "received_at",
-            Arc::new(UInt32Array::from_iter_values(
-                (0..rows).map(|_| 1_760_000_000),
-            )),
-        ),
-        (
-            "kind",
-            Arc::new(Int8Array::from_iter_values(
-                (0..rows).map(|i| 1 + (i % 2) as i8),
-            )),
-        ),
-        ("app", words("editor")),
-        ("screen", words("0123456789abcdef")),
-        (
-            "count",
-            Arc::new(UInt32Array::from_iter_values((0..rows).map(|_| 2))),
-        ),
-    ])
-    .expect("columns of one length")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_block_is_one_part_and_reaches_the_rollups() {
-    let warehouse = open("one_part");
-    warehouse.migrate_up().await.expect("migrations run");
-    warehouse
-        .insert("events", events(100_000))
+async fn databases_in_one_folder_are_apart_and_stay() {
+    let (one, two) = (open("apart_one", false), open("apart_two", false));
+    one.execute("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
         .await
-        .expect("the rows go in");
+        .expect("created");
+    one.execute("INSERT INTO t VALUES (1)")
+        .await
+        .expect("inserted");
+    let missing = two
+        .select(Query::read("SELECT * FROM t"))
+        .await
+        .expect_err("not there");
+    assert_eq!(missing.kind, ErrorKind::Schema);
+    one.close().await;
     assert_eq!(
-        text(
-            &warehouse,
-            "SELECT count(), sum(rows) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'events'"
-        )
-        .await,
-        "1\t100000"
+        text(&open("apart_one", false), "SELECT * FROM t").await,
+        "1"
     );
-    assert_eq!(
-        text(
-            &warehouse,
-            "SELECT any(device), any(kind), min(at), max(seq) FROM events WHERE seq = 1"
-        )
-        .await,
-        "12345678-9abc-def0-1234-56789abcdef0\tclick\t2025-10-09 08:53:20.000\t1"
-    );
-    assert_eq!(
-        text(
-            &warehouse,
-            "SELECT sum(records), sum(count), uniqMerge(people) FROM events_by_hour"
-        )
-        .await,
-        "100000\t200000\t1"
-    );
-    assert_eq!(
-        text(
-            &warehouse,
-            "SELECT sum(records), uniqMerge(sessions), max(last_at) FROM devices_by_day"
-        )
-        .await,
-        "100000\t1\t2025-10-10 12:39:59.000"
-    );
-    assert_eq!(
-        text(
-            &warehouse,
-            "SELECT hash, uniqMerge(people) FROM labels_seen GROUP BY hash"
-        )
-        .await,
-        "0123456789abcdef\t1"
-    );
-    warehouse.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_say_what_to_do() {
-    let warehouse = open("errors");
-    for (sql, kind, code) in [
-        ("SELECT * FROM nothing_here", ErrorKind::Schema, Some(60)),
-        ("SELECT nothing", ErrorKind::Schema, Some(47)),
-        ("SELEC 1", ErrorKind::Rejected, Some(62)),
-        ("SELECT throwIf(1)", ErrorKind::Rejected, Some(395)),
-        (
-            "SELECT sleepEachRow(1) FROM numbers(2) SETTINGS max_execution_time = 0.1",
-            ErrorKind::Retry,
-            Some(159),
-        ),
-    ] {
-        let error = warehouse.select(Query::new(sql)).await.expect_err(sql);
-        assert_eq!((error.kind, error.code), (kind, code), "{sql}: {error}");
+async fn durability_is_a_setting_of_the_record_tables() {
+    let waiting = "SELECT count() FROM system.tables WHERE database = currentDatabase() \
+                   AND create_table_query LIKE '%fsync_after_insert = 1%'";
+    let warehouse = open("durable", true);
+    warehouse.migrate_up().await.expect("migrated");
+    let records = text(
+        &warehouse,
+        "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine LIKE 'Replacing%'",
+    )
+    .await;
+    assert_eq!(text(&warehouse, waiting).await, records);
+    warehouse.close().await;
+    let warehouse = open("durable", false);
+    warehouse.migrate_up().await.expect("migrated");
+    assert_eq!(text(&warehouse, waiting).await, "0");
+}
+
+/// How a rollup is repaired: its partition is counted again beside it, and swapped in.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rollup_can_be_swapped_by_partition() {
+    let warehouse = open("repair", false);
+    warehouse.migrate_up().await.expect("migrated");
+    let rollups = text(
+        &warehouse,
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'AggregatingMergeTree'",
+    )
+    .await;
+    assert!(rollups.lines().count() >= 7, "{rollups}");
+    for rollup in rollups.lines() {
+        for sql in [
+            format!("CREATE TABLE scratch AS {rollup}"),
+            format!("INSERT INTO {rollup} (org) VALUES ('wrong')"),
+            "INSERT INTO scratch (org) VALUES ('right'), ('too')".to_owned(),
+        ] {
+            warehouse.execute(sql.as_str()).await.expect(&sql);
+        }
+        let partition = text(&warehouse, "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = currentDatabase() AND table = 'scratch'").await;
+        let replace =
+            format!("ALTER TABLE {rollup} REPLACE PARTITION ID '{partition}' FROM scratch");
+        warehouse.execute(replace.as_str()).await.expect(&replace);
+        let orgs = format!("SELECT arraySort(groupArray(org)) FROM {rollup}");
+        assert_eq!(text(&warehouse, &orgs).await, "['right','too']", "{rollup}");
+        warehouse
+            .execute("DROP TABLE scratch")
+            .await
+            .expect("dropped");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_nobody_takes_does_not_hold_up_others() {
+    let warehouse = open("streams", false);
+    // More than there are readers, each full and waiting for its taker.
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let query = Query::read("SELECT number FROM system.numbers").format("RowBinary");
+        held.push(warehouse.select_stream(query).await.expect("it starts"));
+    }
+    let asked = tokio::time::timeout(
+        Duration::from_secs(20),
+        warehouse.select(Query::read("SELECT 1")),
+    );
+    assert_eq!(
+        &asked.await.expect("in time").expect("answered")[..],
+        b"1\n"
+    );
 }

@@ -31,6 +31,10 @@ const MAX_DEPTH: usize = 48;
 const MAX_CHILDREN: usize = 64;
 /// How far above a decoration the thing that it decorates may be.
 const MAX_CLIMB: usize = 4;
+/// Further away than any screen (px).
+const UNPLACED: i32 = 1 << 24;
+/// How far the area that a program tells for a popup may be from its window's (px, the sum over four edges).
+const POPUP_OFF: i64 = 64;
 /// A process that had no accessible program is not asked for again for this long.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 
@@ -191,18 +195,54 @@ impl A11y {
         self.describe(object).await.map(Some)
     }
 
+    /// The one of some elements that lies under a point: for menus, whose entries are selected as the pointer enters.
+    pub(crate) async fn selected_at(
+        &self,
+        pid: Option<u32>,
+        selected: &[Object],
+        x: i32,
+        y: i32,
+    ) -> Result<Option<Found>, Failure> {
+        let program = match pid {
+            Some(pid) => self.program(pid).await?,
+            None => None,
+        };
+        for object in selected {
+            if program
+                .as_ref()
+                .is_some_and(|program| program.bus != object.bus)
+            {
+                continue;
+            }
+            // One that is gone by now is an error of its own.
+            let Ok(area) = self.area(object).await else {
+                continue;
+            };
+            let there = match area {
+                Some(area) => area.contains(x, y),
+                // The menu is closing already: its entries have no place any more.
+                None => self.role(object).await? == "menu_item",
+            };
+            if there {
+                return self.describe(object.clone()).await.map(Some);
+            }
+        }
+        Ok(None)
+    }
+
     /// The area of an element on the screen.
     pub(crate) async fn area(&self, object: &Object) -> Result<Option<Area>, Failure> {
         let (x, y, width, height): (i32, i32, i32, i32) =
             self.call(object, COMPONENT, "GetExtents", &SCREEN).await?;
-        Ok(
-            (width > 0 && height > 0 && (x, y) != (-1, -1)).then_some(Area {
-                x,
-                y,
-                width,
-                height,
-            }),
-        )
+        // GTK 3 says -1 or the least number for what has no place.
+        let placed =
+            width > 0 && height > 0 && (x, y) != (-1, -1) && x > -UNPLACED && y > -UNPLACED;
+        Ok(placed.then_some(Area {
+            x,
+            y,
+            width,
+            height,
+        }))
     }
 
     pub(crate) async fn role(&self, object: &Object) -> Result<String, Failure> {
@@ -329,6 +369,9 @@ impl A11y {
             }
             // Windows of one program may overlap: the one that is where the X window is.
             let distance = area.distance(&window.area);
+            if window.popup && distance > POPUP_OFF {
+                continue;
+            }
             if best.as_ref().is_none_or(|(least, _)| distance < *least) {
                 best = Some((distance, frame));
             }

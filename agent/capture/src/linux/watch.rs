@@ -79,6 +79,8 @@ pub(crate) struct Clicked {
 pub(crate) struct Watch {
     pub(crate) at: Instant,
     pub(crate) number: u64,
+    /// Where it was, on the screen.
+    pub(crate) point: (i32, i32),
     pub(crate) clicked: Option<Clicked>,
     /// It is known that what was clicked stays unknown.
     pub(crate) given_up: bool,
@@ -89,10 +91,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(number: u64, at: Instant) -> Self {
+    pub(crate) fn new(number: u64, at: Instant, point: (i32, i32)) -> Self {
         Self {
             at,
             number,
+            point,
             clicked: None,
             given_up: false,
             answered: false,
@@ -399,7 +402,7 @@ mod tests {
     #[test]
     fn a_watch_ends_and_keeps_a_bounded_number_of_events() {
         let start = Instant::now();
-        let mut watch = Watch::new(1, start);
+        let mut watch = Watch::new(1, start, (0, 0));
         assert!(watch.open(start + Duration::from_secs(2)));
         assert!(!watch.open(start + Duration::from_secs(4)));
         for _ in 0..1_000 {

@@ -5,6 +5,7 @@ use std::error::Error;
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::protocol::Event;
 use x11rb::protocol::damage::{self, ConnectionExt as _};
+use x11rb::protocol::record::ConnectionExt as _;
 use x11rb::protocol::res::ConnectionExt as _;
 use x11rb::protocol::xfixes::{self, ConnectionExt as _};
 use x11rb::protocol::xproto::{
@@ -45,6 +46,8 @@ pub(crate) struct X {
 pub(crate) struct WindowAt {
     pub(crate) window: Window,
     pub(crate) pid: Option<u32>,
+    /// The window manager has nothing to do with it: a menu, a list that dropped down.
+    pub(crate) popup: bool,
     /// On the screen.
     pub(crate) area: Area,
 }
@@ -179,7 +182,9 @@ impl X {
                     width: i32::from(size.width),
                     height: i32::from(size.height),
                 };
+                let attributes = self.connection.get_window_attributes(current)?.reply()?;
                 return Ok(Some(WindowAt {
+                    popup: attributes.override_redirect,
                     window: current,
                     pid,
                     area,
@@ -278,46 +283,46 @@ fn ignore_gone(result: Result<(), x11rb::errors::ReplyError>) -> Result<(), XErr
     }
 }
 
-/// Tells whether a new RECORD context exists on the server, which is how rdev listens. Counts them now, and compares.
+/// Tells whether somebody new records the input of this server, which is how rdev listens. Looks who does now, and
+/// compares.
 pub(crate) fn recording_probe() -> Option<Box<dyn FnMut() -> bool>> {
     let x = X::connect().ok()?;
     x.connection.res_query_version(1, 2).ok()?.reply().ok()?;
-    let before = recordings(&x)?;
-    let mut seen = false;
+    x.connection
+        .record_query_version(1, 13)
+        .ok()?
+        .reply()
+        .ok()?;
+    let before = recorders(&x)?;
     Some(Box::new(move || {
-        // The context is enabled by the request after the one that creates it: so it is true at the second look.
-        let now = recordings(&x).unwrap_or(before);
-        let ready = seen;
-        seen = now > before;
-        ready && seen
+        recorders(&x).is_some_and(|now| now.iter().any(|client| !before.contains(client)))
     }))
 }
 
-fn recordings(x: &X) -> Option<u32> {
+/// Resource ids that a client's first requests can have taken.
+const FIRST_IDS: u32 = 32;
+
+/// The clients (by their first resource id) that have an enabled RECORD context.
+fn recorders(x: &X) -> Option<Vec<u32>> {
     let clients = x.connection.res_query_clients().ok()?.reply().ok()?.clients;
-    let mut count = 0;
+    let mut recorders = Vec::new();
     for client in clients {
-        let cookie = x
-            .connection
-            .res_query_client_resources(client.resource_base)
-            .ok()?;
+        let base = client.resource_base;
+        let cookie = x.connection.res_query_client_resources(base).ok()?;
         let Ok(reply) = cookie.reply() else { continue };
+        let mut records = false;
         for kind in reply.types {
-            let name = x
-                .connection
-                .get_atom_name(kind.resource_type)
-                .ok()?
-                .reply()
-                .ok()?
-                .name;
-            if name
-                .to_ascii_lowercase()
-                .windows(6)
-                .any(|part| part == b"record")
-            {
-                count += kind.count;
-            }
+            let cookie = x.connection.get_atom_name(kind.resource_type).ok()?;
+            let name = cookie.reply().ok()?.name.to_ascii_lowercase();
+            records |= name.windows(6).any(|part| part == b"record");
+        }
+        let enabled = |id| {
+            let cookie = x.connection.record_get_context(id).ok()?;
+            Some(cookie.reply().ok()?.enabled)
+        };
+        if records && (base..base + FIRST_IDS).any(|id| enabled(id).unwrap_or(false)) {
+            recorders.push(base);
         }
     }
-    Some(count)
+    Some(recorders)
 }

@@ -9,6 +9,7 @@ mod glob;
 mod hash;
 mod normalise;
 mod private;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
