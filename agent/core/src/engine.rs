@@ -38,6 +38,8 @@ pub struct Engine {
     redactor: Redactor,
     screens: Cache<Result<Screen, DropReason>>,
     targets: Cache<Target>,
+    tasks: Cache<Named>,
+    errors: Cache<Named>,
     state: State,
     labels_told: BTreeSet<Told>,
     signals: Signals,
@@ -151,6 +153,8 @@ impl Engine {
             redactor,
             screens: Cache::default(),
             targets: Cache::default(),
+            tasks: Cache::default(),
+            errors: Cache::default(),
             labels_told: state.labels_told.iter().copied().collect(),
             state,
             signals: Signals::default(),
@@ -283,13 +287,18 @@ impl Engine {
         Ok(clean)
     }
 
-    fn named(&self, kind: LabelKind, raw: &str) -> Named {
+    fn named(&mut self, kind: LabelKind, raw: &str) -> Named {
         let app = self
             .state
             .place
             .as_ref()
             .map_or_else(|| Arc::from(""), |place| Arc::clone(&place.screen.app));
-        self.redactor.named(kind, &app, raw)
+        let cache = match kind {
+            LabelKind::Error => &mut self.errors,
+            LabelKind::Task | LabelKind::Screen | LabelKind::Element => &mut self.tasks,
+        };
+        let redactor = &self.redactor;
+        cache.get_or_insert_with(&app, raw, || redactor.named(kind, &app, raw))
     }
 
     /// Something that is not to be looked at. Nothing of it is counted or kept, not even
