@@ -167,7 +167,11 @@ impl Engine {
     /// What [`Engine::restore`] needs to go on from here.
     #[must_use]
     pub fn save(&self) -> EngineState {
-        EngineState(self.state.clone())
+        let mut state = self.state.clone();
+        if let Some(session) = &mut state.session {
+            session.forget_index();
+        }
+        EngineState(state)
     }
 
     /// The redactor in force.

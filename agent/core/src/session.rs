@@ -250,6 +250,11 @@ impl Session {
             .collect();
     }
 
+    /// What a saved state does not hold.
+    pub(crate) fn forget_index(&mut self) {
+        self.index.clear();
+    }
+
     fn count(&self, kind: IncidentKind) -> u64 {
         self.incidents[kind as usize]
     }

@@ -15,16 +15,19 @@ use crate::clicks::Click;
 use crate::redact::Manner;
 use crate::{IncidentKind, LabelHash, ScreenRef, Thresholds};
 
-/// Clicks that wait for an answer or for their run's end. A hand makes some ten in 2,500 ms;
-/// what is beyond this is no hand, and its oldest clicks are taken for answered.
-const WAITING_MAX: usize = 1_024;
+/// Clicks that wait for an answer. A hand makes some ten in 2,500 ms; what is beyond this
+/// is no hand, and its oldest clicks are taken for answered.
+const PENDING_MAX: usize = 1_024;
+
+/// Dead clicks that wait for their run's end. A run this long is no rage run any more.
+const HELD_MAX: usize = 1_024;
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct DeadClick {
     /// Runs of clicks with something to wait for, oldest first. Only the last can be open.
     runs: VecDeque<Run>,
-    /// Clicks in `runs`.
-    waiting: usize,
+    /// Clicks of all runs that may still be answered.
+    pending: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,7 +69,6 @@ impl DeadClick {
         };
         if rage {
             run.rage = true;
-            self.waiting = self.waiting.saturating_sub(run.held.len());
             run.held.clear();
         }
         if let Some(target) = &click.press.target
@@ -80,7 +82,7 @@ impl DeadClick {
                 role: Arc::clone(&target.role),
                 label: target.label,
             });
-            self.waiting += 1;
+            self.pending += 1;
             self.shed();
         }
     }
@@ -89,7 +91,6 @@ impl DeadClick {
     pub(crate) fn run_ended(&mut self, id: u64, thresholds: &Thresholds, signals: &mut Signals) {
         if let Some(run) = self.runs.iter_mut().find(|run| run.id == id) {
             run.open = false;
-            self.waiting = self.waiting.saturating_sub(run.held.len());
             for dead in std::mem::take(&mut run.held) {
                 if !run.rage {
                     report(dead, thresholds, signals);
@@ -102,9 +103,9 @@ impl DeadClick {
     /// The interface answered.
     pub(crate) fn answer(&mut self) {
         for run in &mut self.runs {
-            self.waiting = self.waiting.saturating_sub(run.pending.len());
             run.pending.clear();
         }
+        self.pending = 0;
         self.tidy();
     }
 
@@ -116,17 +117,20 @@ impl DeadClick {
                 let Some(dead) = run.pending.pop_front() else {
                     break;
                 };
+                self.pending = self.pending.saturating_sub(1);
                 if !run.counted {
                     run.counted = true;
-                } else if run.rage {
-                    self.waiting = self.waiting.saturating_sub(1);
-                    continue;
-                } else if run.open {
+                    report(dead, thresholds, signals);
+                } else if !run.rage && run.open {
                     run.held.push_back(dead);
-                    continue;
+                    if run.held.len() > HELD_MAX
+                        && let Some(dead) = run.held.pop_front()
+                    {
+                        report(dead, thresholds, signals);
+                    }
+                } else if !run.rage {
+                    report(dead, thresholds, signals);
                 }
-                self.waiting = self.waiting.saturating_sub(1);
-                report(dead, thresholds, signals);
             }
         }
         self.tidy();
@@ -151,16 +155,12 @@ impl DeadClick {
     }
 
     fn shed(&mut self) {
-        if self.waiting <= WAITING_MAX {
+        if self.pending <= PENDING_MAX {
             return;
         }
-        if let Some(run) = self
-            .runs
-            .iter_mut()
-            .find(|run| !run.pending.is_empty() || !run.held.is_empty())
-            && (run.held.pop_front().is_some() || run.pending.pop_front().is_some())
-        {
-            self.waiting = self.waiting.saturating_sub(1);
+        if let Some(run) = self.runs.iter_mut().find(|run| !run.pending.is_empty()) {
+            run.pending.pop_front();
+            self.pending -= 1;
         }
         self.tidy();
     }

@@ -1,6 +1,8 @@
 //! What several tests share.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
+pub mod streams;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
