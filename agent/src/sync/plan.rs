@@ -18,6 +18,20 @@ pub const PACE_MS: u64 = 1_000;
 /// switches its machines on at nine doesn't arrive in one second.
 pub const START_SPREAD_MS: u64 = 3_000;
 
+/// A batch goes as soon as this much waits, however few records that is: about what
+/// is sent in one piece over a slow link in a second. Records take about as much in
+/// the spool as compressed on the wire.
+pub const BATCH_BYTES: u64 = 64 << 10;
+
+/// What waits to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// How many records.
+    pub records: u64,
+    /// What they take in the spool.
+    pub size_bytes: u64,
+}
+
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
@@ -160,20 +174,21 @@ impl Plan {
         (self.rules.batch_records as usize).clamp(1, RECORDS_MAX)
     }
 
-    /// What to do now, with so many records waiting.
-    pub fn next(&mut self, now_ms: u64, waiting: u64) -> Task {
+    /// What to do now, with so much waiting.
+    pub fn next(&mut self, now_ms: u64, waiting: Backlog) -> Task {
         // The policy goes first: who was away for days sends by today's rules.
         if self.policy_due_ms <= now_ms {
             return Task::FetchPolicy;
         }
-        if waiting == 0 {
+        if waiting.records == 0 {
             self.gathering_since_ms = None;
             return Task::Wait {
                 until_ms: self.policy_due_ms,
             };
         }
         let since = *self.gathering_since_ms.get_or_insert(now_ms);
-        let ready = if self.flushing || waiting >= self.batch_limit as u64 {
+        let full = waiting.records >= self.batch_limit as u64 || waiting.size_bytes >= BATCH_BYTES;
+        let ready = if self.flushing || full {
             now_ms
         } else {
             since.saturating_add(self.rules.batch_age_ms)
@@ -221,7 +236,11 @@ impl Plan {
                 let wait = self.batch_backoff.failed(None, &mut self.rng);
                 self.batch_gate_ms = now_ms.saturating_add(wait).saturating_add(1);
             }
-            Sent::Nothing => self.gathering_since_ms = None,
+            Sent::Nothing => {
+                // Counted and not there: a moment later it is either.
+                self.gathering_since_ms = None;
+                self.batch_gate_ms = now_ms + 100;
+            }
         }
         Split::Smaller
     }
@@ -268,15 +287,22 @@ mod tests {
 
     fn started(seed: u64, rules: SyncRules) -> (Plan, u64) {
         let mut plan = Plan::new(seed, 0, rules, PACE_MS);
-        let Task::Wait { until_ms } = plan.next(0, 0) else {
-            assert_eq!(plan.next(0, 0), Task::FetchPolicy);
+        let Task::Wait { until_ms } = plan.next(0, of(0)) else {
+            assert_eq!(plan.next(0, of(0)), Task::FetchPolicy);
             plan.fetched(0, Fetched::Policy { version: 1 });
             return (plan, START_SPREAD_MS);
         };
         assert!(until_ms <= START_SPREAD_MS);
-        assert_eq!(plan.next(until_ms, 0), Task::FetchPolicy);
+        assert_eq!(plan.next(until_ms, of(0)), Task::FetchPolicy);
         plan.fetched(until_ms, Fetched::Policy { version: 1 });
         (plan, START_SPREAD_MS)
+    }
+
+    fn of(records: u64) -> Backlog {
+        Backlog {
+            records,
+            size_bytes: records * 10,
+        }
     }
 
     const STORED: Sent = Sent::Stored { policy_version: 1 };
@@ -284,23 +310,23 @@ mod tests {
     #[test]
     fn a_batch_goes_by_count_or_by_age() {
         let (mut plan, now) = started(1, SyncRules::default());
-        assert_eq!(plan.next(now, 500), Task::Send { max_records: 500 });
+        assert_eq!(plan.next(now, of(500)), Task::Send { max_records: 500 });
         plan.sent(now, STORED);
         let now = now + 10_000;
         assert_eq!(
-            plan.next(now, 3),
+            plan.next(now, of(3)),
             Task::Wait {
                 until_ms: now + 60_000
             }
         );
         assert_eq!(
-            plan.next(now + 59_999, 499),
+            plan.next(now + 59_999, of(499)),
             Task::Wait {
                 until_ms: now + 60_000
             }
         );
         assert_eq!(
-            plan.next(now + 60_000, 499),
+            plan.next(now + 60_000, of(499)),
             Task::Send { max_records: 500 }
         );
     }
@@ -310,7 +336,7 @@ mod tests {
         let (mut plan, mut now) = started(2, SyncRules::default());
         let (mut waiting, mut sends) = (420_000_u64, Vec::new());
         while waiting >= 500 {
-            match plan.next(now, waiting) {
+            match plan.next(now, of(waiting)) {
                 Task::Send { max_records } => {
                     sends.push(now);
                     waiting -= max_records as u64;
@@ -335,10 +361,10 @@ mod tests {
         let (mut plan, mut now) = started(3, SyncRules::default());
         let mut total = 0;
         for _ in 0..12 {
-            assert_eq!(plan.next(now, 500), Task::Send { max_records: 500 });
+            assert_eq!(plan.next(now, of(500)), Task::Send { max_records: 500 });
             plan.sent(now, Sent::Retry { after_ms: None });
             loop {
-                match plan.next(now, 500) {
+                match plan.next(now, of(500)) {
                     Task::Wait { until_ms } => {
                         assert!(until_ms > now);
                         total += until_ms - now;
@@ -357,8 +383,8 @@ mod tests {
             },
         );
         let mut at = now;
-        while !matches!(plan.next(at, 500), Task::Send { .. }) {
-            if plan.next(at, 500) == Task::FetchPolicy {
+        while !matches!(plan.next(at, of(500)), Task::Send { .. }) {
+            if plan.next(at, of(500)) == Task::FetchPolicy {
                 plan.fetched(at, Fetched::Retry { after_ms: None });
             }
             at += 1;
@@ -371,7 +397,7 @@ mod tests {
         let (mut plan, mut now) = started(4, SyncRules::default());
         let mut tried = Vec::new();
         loop {
-            match plan.next(now, 10_000) {
+            match plan.next(now, of(10_000)) {
                 Task::Send { max_records } => {
                     tried.push(max_records);
                     let records = max_records;
@@ -387,7 +413,7 @@ mod tests {
         for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500] {
             now += 5_000;
             assert_eq!(
-                plan.next(now, 10_000),
+                plan.next(now, of(10_000)),
                 Task::Send {
                     max_records: expected
                 }
@@ -399,11 +425,11 @@ mod tests {
     #[test]
     fn a_newer_policy_is_fetched_at_once_and_else_by_the_interval() {
         let (mut plan, now) = started(5, SyncRules::default());
-        plan.next(now, 500);
+        plan.next(now, of(500));
         plan.sent(now, Sent::Stored { policy_version: 2 });
-        assert_eq!(plan.next(now, 0), Task::FetchPolicy);
+        assert_eq!(plan.next(now, of(0)), Task::FetchPolicy);
         plan.fetched(now, Fetched::Policy { version: 2 });
-        let Task::Wait { until_ms } = plan.next(now, 0) else {
+        let Task::Wait { until_ms } = plan.next(now, of(0)) else {
             unreachable!("it was just fetched")
         };
         assert!((810_000..=990_000).contains(&(until_ms - now)));
@@ -414,7 +440,7 @@ mod tests {
         let (mut plan, now) = started(6, SyncRules::default());
         plan.set_flushing(true, now);
         for _ in 0..50 {
-            assert_eq!(plan.next(now, 3), Task::Send { max_records: 500 });
+            assert_eq!(plan.next(now, of(3)), Task::Send { max_records: 500 });
             plan.sent(now, STORED);
         }
         plan.sent(
@@ -424,6 +450,69 @@ mod tests {
             },
         );
         plan.set_flushing(true, now);
-        assert!(matches!(plan.next(now, 3), Task::Wait { until_ms } if until_ms > now + 5_000));
+        assert!(matches!(plan.next(now, of(3)), Task::Wait { until_ms } if until_ms > now + 5_000));
+    }
+
+    #[test]
+    fn a_batch_goes_by_bytes_too() {
+        let (mut plan, now) = started(7, SyncRules::default());
+        let mut waiting = Backlog {
+            records: 20,
+            size_bytes: BATCH_BYTES - 1,
+        };
+        assert!(matches!(plan.next(now, waiting), Task::Wait { .. }));
+        waiting.size_bytes += 1;
+        assert!(matches!(plan.next(now, waiting), Task::Send { .. }));
+    }
+
+    /// Whatever comes back, there is always something to do or a moment to wait for,
+    /// requests keep their distance, and in the end all is sent.
+    #[test]
+    fn no_series_of_outcomes_gets_it_stuck() {
+        for seed in 0..200 {
+            let mut dice = StdRng::seed_from_u64(seed);
+            let (mut plan, mut now) = started(seed, SyncRules::default());
+            let (mut waiting, mut tasks, mut last_send) = (3_000_u64, 0, None);
+            while waiting > 0 {
+                tasks += 1;
+                assert!(tasks < 20_000, "seed {seed}: {waiting} are never sent");
+                let broken = tasks < 300;
+                let after_ms = (dice.random_range(0..4) == 0).then(|| dice.random());
+                match plan.next(now, of(waiting)) {
+                    Task::Wait { until_ms } => {
+                        assert!(until_ms > now);
+                        now = until_ms;
+                    }
+                    Task::FetchPolicy if broken && dice.random() => {
+                        plan.fetched(now, Fetched::Retry { after_ms });
+                    }
+                    Task::FetchPolicy => {
+                        let version = dice.random_range(0..4);
+                        plan.fetched(now, Fetched::Policy { version });
+                    }
+                    Task::Send { max_records } => {
+                        assert!((1..=500).contains(&max_records));
+                        assert!(last_send.is_none_or(|last| last < now));
+                        last_send = Some(now);
+                        let records = max_records.min(waiting as usize);
+                        let sent = match dice.random_range(0..if broken { 6 } else { 1 }) {
+                            0 => Sent::Stored {
+                                policy_version: dice.random_range(0..4),
+                            },
+                            1 => Sent::TooLarge { records },
+                            2 => Sent::Refused,
+                            3 => Sent::Nothing,
+                            _ => Sent::Retry { after_ms },
+                        };
+                        let split = plan.sent(now, sent);
+                        match sent {
+                            Sent::Stored { .. } | Sent::Refused => waiting -= records as u64,
+                            _ if split == Split::GiveUp => waiting -= 1,
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
     }
 }

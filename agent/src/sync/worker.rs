@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::batch::{self, Sender};
 use super::client::{CallError, Client, PolicyReply};
 use super::labels::LabelStore;
-use super::plan::{Fetched, PACE_MS, Plan, Sent, Split, Task};
+use super::plan::{Backlog, Fetched, PACE_MS, Plan, Sent, Split, Task};
 
 /// Where the spool keeps the policy and its ETag.
 const POLICY_VALUE: &str = "policy";
@@ -240,7 +240,11 @@ impl Worker {
             self.store_labels().await;
             let waiting = self.options.spool.waiting();
             self.finish_flush(waiting.records());
-            let task = self.plan.next(self.now_ms(), waiting.records());
+            let backlog = Backlog {
+                records: waiting.records(),
+                size_bytes: waiting.size_bytes,
+            };
+            let task = self.plan.next(self.now_ms(), backlog);
             let wait = match task {
                 Task::Wait { until_ms } => {
                     Duration::from_millis(until_ms.saturating_sub(self.now_ms()))
