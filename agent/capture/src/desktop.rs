@@ -1,9 +1,9 @@
 //! What the thread that looks at the desktop is given, on every platform.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snag_core::redact::Redactor;
 
@@ -57,48 +57,62 @@ const TRAIL_STEP: i32 = 12;
 /// Points kept.
 const TRAIL_MAX: usize = 256;
 
-/// Where the pointer went since the last press. It stays in memory, for hovers to be told from answers.
+/// Where the pointer went lately. It stays in memory, for hovers to be told from answers.
 #[derive(Default)]
-pub(crate) struct Trail {
-    on: AtomicBool,
-    points: Mutex<Vec<(i32, i32)>>,
-}
+pub(crate) struct Trail(Mutex<VecDeque<(Instant, i32, i32)>>);
 
 impl Trail {
-    pub(crate) fn start(&self, point: (i32, i32)) {
-        let mut points = self.lock();
-        points.clear();
-        points.push(point);
-        self.on.store(true, Relaxed);
-    }
-
+    /// The pointer is here now.
     pub(crate) fn moved(&self, x: f64, y: f64) {
-        if !self.on.load(Relaxed) {
-            return;
-        }
         #[expect(clippy::cast_possible_truncation, reason = "pixels of a screen")]
         let (x, y) = (x as i32, y as i32);
         let mut points = self.lock();
-        if points
-            .last()
-            .is_some_and(|(a, b)| (x - a).abs() < TRAIL_STEP && (y - b).abs() < TRAIL_STEP)
-        {
+        let near = |a: i32, b: i32| (x - a).abs() < TRAIL_STEP && (y - b).abs() < TRAIL_STEP;
+        if points.back().is_some_and(|(_, a, b)| near(*a, *b)) {
             return;
         }
-        if points.len() < TRAIL_MAX {
-            points.push((x, y));
-        } else {
-            self.on.store(false, Relaxed);
+        if points.len() >= TRAIL_MAX {
+            points.pop_front();
         }
+        points.push_back((Instant::now(), x, y));
     }
 
-    pub(crate) fn points(&self) -> Vec<(i32, i32)> {
-        self.lock().clone()
+    /// Where it went since then, and where it was at that time.
+    pub(crate) fn points(&self, since: Instant) -> Vec<(i32, i32)> {
+        let points = self.lock();
+        let first = points
+            .iter()
+            .rposition(|(at, _, _)| *at < since)
+            .unwrap_or(0);
+        points
+            .iter()
+            .skip(first)
+            .map(|(_, x, y)| (*x, *y))
+            .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(i32, i32)>> {
-        self.points
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, i32, i32)>> {
+        self.0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trail_is_short_and_knows_where_it_began() {
+        let trail = Trail::default();
+        trail.moved(5.0, 5.0);
+        trail.moved(6.0, 6.0);
+        let since = Instant::now();
+        trail.moved(100.0, 100.0);
+        assert_eq!(trail.points(since), [(5, 5), (100, 100)]);
+        for step in 0..10_000 {
+            trail.moved(f64::from(step * 20), 0.0);
+        }
+        assert_eq!(trail.points(since).len(), TRAIL_MAX);
     }
 }

@@ -14,6 +14,8 @@ use crate::queue::What;
 
 /// How often redrawn areas are sampled for noise, while somebody uses the window.
 const SAMPLE: Duration = Duration::from_secs(1);
+/// Where the pointer was this long before a press may still be fading from its hover.
+const BEFORE_THE_PRESS: Duration = Duration::from_millis(1_500);
 /// After this long without a press, key or wheel, sampling stops (ms).
 const ASLEEP_MS: u64 = 30_000;
 
@@ -153,7 +155,7 @@ impl Shell {
             let trail: Vec<_> = self
                 .context
                 .trail
-                .points()
+                .points(at.checked_sub(BEFORE_THE_PRESS).unwrap_or(at))
                 .iter()
                 .map(|(x, y)| (x - left, y - top))
                 .collect();

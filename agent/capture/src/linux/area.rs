@@ -37,6 +37,25 @@ impl Area {
         }
     }
 
+    /// The box around two areas.
+    pub(crate) fn around(&self, other: &Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let right = self
+            .x
+            .saturating_add(self.width)
+            .max(other.x.saturating_add(other.width));
+        let bottom = self
+            .y
+            .saturating_add(self.height)
+            .max(other.y.saturating_add(other.height));
+        Self {
+            x,
+            y,
+            width: right.saturating_sub(x),
+            height: bottom.saturating_sub(y),
+        }
+    }
+
     /// The size of what two areas have in common (px²).
     pub(crate) fn common(&self, other: &Self) -> i64 {
         let right = |area: &Self| i64::from(area.x) + i64::from(area.width);

@@ -29,7 +29,6 @@ impl Shell {
         let point = (x.round() as i32, y.round() as i32);
         self.number.set(self.number.get() + 1);
         *self.watch.borrow_mut() = Some(Watch::new(self.number.get(), Instant::now(), point));
-        self.context.trail.start(point);
         let mut waiting = self.waiting.borrow_mut();
         if let Some(asked) = waiting.get_mut(&point) {
             // The same point a moment ago: its answer is this one's.

@@ -32,8 +32,10 @@ const PENDING_MAX: usize = 64;
 const TINY: i64 = 64;
 /// Shadow and focus ring around an element (px).
 const RING: i32 = 8;
-/// An area that is redrawn where the pointer went is a hover, unless it is more than this share of the window (1/n).
-const HOVER_SHARE: i64 = 6;
+/// How far around the pointer something lights up (px): half of a tall button.
+const HOVER: i32 = 32;
+/// This many tenths of a window are never redrawn for a hover.
+const MOST_OF_A_WINDOW: i64 = 7;
 
 /// States that a program changes to answer. `armed` and `pressed` are the click itself.
 const ANSWERING_STATES: [&str; 17] = [
@@ -209,10 +211,7 @@ impl Noise {
                 .find(|(known, _)| known.common(area) > 0)
             {
                 Some((known, signs)) => {
-                    let (left, top) = (known.x.min(area.x), known.y.min(area.y));
-                    known.width = (known.x + known.width).max(area.x + area.width) - left;
-                    known.height = (known.y + known.height).max(area.y + area.height) - top;
-                    (known.x, known.y) = (left, top);
+                    *known = known.around(area);
                     signs.another(now);
                 }
                 None if room => {
@@ -248,6 +247,9 @@ impl Noise {
 }
 
 /// Whether areas redrawn since a click answer it. All areas are relative to the window, `window` holds its size.
+///
+/// Toolkits redraw the box around all that changed at once. So what a click explains is a box, too: around the element,
+/// what lost the focus, and where the pointer went (hovers light up and fade).
 pub(crate) fn redraw_answers(
     redrawn: &[Area],
     clicked: Area,
@@ -257,20 +259,34 @@ pub(crate) fn redraw_answers(
     window: Area,
     now: Instant,
 ) -> bool {
+    let hovered = |(x, y): &(i32, i32)| {
+        Area {
+            x: *x,
+            y: *y,
+            width: 1,
+            height: 1,
+        }
+        .grown(HOVER)
+    };
+    let explained = anyway
+        .iter()
+        .map(|area| area.grown(RING))
+        .chain(
+            trail
+                .iter()
+                .filter(|(x, y)| window.contains(*x, *y))
+                .map(hovered),
+        )
+        .fold(clicked.grown(RING), |all, area| all.around(&area));
     redrawn.iter().any(|area| {
         if area.size() < TINY {
             return false;
         }
-        let explained: i64 = std::iter::once(clicked.grown(RING))
-            .chain(anyway.iter().map(|area| area.grown(RING)))
-            .chain(noise.noisy_areas(now))
-            .map(|known| known.common(area))
-            .sum();
-        if explained * 10 >= area.size() * 9 {
-            return false;
+        if area.size() * 10 >= window.size() * MOST_OF_A_WINDOW {
+            return true;
         }
-        let hovered = trail.iter().any(|(x, y)| area.grown(RING).contains(*x, *y));
-        !(hovered && area.size() * HOVER_SHARE < window.size())
+        let noisy: i64 = noise.noisy_areas(now).map(|known| known.common(area)).sum();
+        (explained.common(area) + noisy) * 10 < area.size() * 9
     })
 }
 
@@ -393,6 +409,10 @@ mod tests {
         assert!(
             !answers(&[area(300, 300, 80, 30)], &[(310, 310)]),
             "a hover"
+        );
+        assert!(
+            !answers(&[area(90, 90, 220, 240)], &[(110, 110), (290, 310)]),
+            "the box around two hovers"
         );
         assert!(answers(&[area(300, 300, 80, 30)], &[]), "a label elsewhere");
         assert!(answers(&[button, area(300, 300, 80, 30)], &[(140, 120)]));
