@@ -43,11 +43,15 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join("ledger.json")
 }
 
-pub(crate) fn read(dir: &Path) -> io::Result<Found> {
+/// What can't be read is removed, or it could not be replaced either.
+pub(crate) fn read(dir: &Path) -> Found {
     match fs::read(path(dir)) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).map_or(Found::Bad, Found::Good)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::None),
-        Err(error) => Err(error),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_or(Found::Bad, Found::Good),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::None,
+        Err(_) => {
+            crate::aside::remove(&path(dir));
+            Found::Bad
+        }
     }
 }
 

@@ -205,8 +205,7 @@ impl Spool {
     /// the spool that is there nor a new one can be used.
     pub fn open(dir: &Path, options: SpoolOptions) -> Result<(Self, OpenReport), SpoolError> {
         create_private_dir(dir)?;
-        let found = sidecar::read(dir)
-            .map_err(|error| SpoolError::io("read the spool's ledger.json", error))?;
+        let found = sidecar::read(dir);
         let mut inner = Inner {
             dir: dir.to_owned(),
             options,

@@ -199,6 +199,19 @@ fn a_lost_ledger_alone_changes_nothing() {
 }
 
 #[test]
+fn a_ledger_that_cannot_be_read_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    fs::remove_file(dir.path().join("ledger.json")).unwrap();
+    fs::create_dir(dir.path().join("ledger.json")).unwrap();
+    let (spool, report) = open(dir.path());
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(spool.append(&records(1), None).unwrap().start, 301);
+    drop(spool);
+    assert!(dir.path().join("ledger.json").is_file());
+}
+
+#[test]
 fn only_the_last_three_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let mut starts = BTreeSet::new();

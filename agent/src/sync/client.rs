@@ -23,6 +23,9 @@ use super::backoff::{parse_http_date, parse_retry_after};
 /// Longest time for a connection: a satellite link takes two seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest time for the policy, which records may be waiting behind.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Largest answer that is read. A batch's answer can list 10,000 refused records.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
@@ -115,6 +118,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    policy_timeout: Duration,
 }
 
 impl fmt::Debug for Client {
@@ -168,6 +172,7 @@ impl Client {
             })?,
             base,
             token: None,
+            policy_timeout: POLICY_TIMEOUT.min(options.timeout),
         })
     }
 
@@ -213,7 +218,9 @@ impl Client {
     /// # Errors
     /// As the server or the network says.
     pub async fn policy(&self, etag: Option<&str>) -> Result<PolicyReply, CallError> {
-        let mut request = self.request(reqwest::Method::GET, "/v1/policy");
+        let mut request = self
+            .request(reqwest::Method::GET, "/v1/policy")
+            .timeout(self.policy_timeout);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }

@@ -158,7 +158,7 @@ impl Plan {
             if self.batch_backoff.failures() == 0 {
                 self.batch_gate_ms = now_ms;
             }
-            if self.policy_backoff.failures() == 0 && self.policy_version == 0 {
+            if self.policy_backoff.failures() == 0 {
                 self.policy_due_ms = now_ms;
             }
         }
@@ -176,8 +176,11 @@ impl Plan {
 
     /// What to do now, with so much waiting.
     pub fn next(&mut self, now_ms: u64, waiting: Backlog) -> Task {
-        // The policy goes first: who was away for days sends by today's rules.
-        if self.policy_due_ms <= now_ms {
+        // The policy goes first: who was away for days sends by today's rules. In a
+        // flush, which has a deadline, a newer one comes last, with the labels it wants.
+        let sends_now = waiting.records > 0 && self.batch_gate_ms <= now_ms;
+        let comes_last = self.flushing && sends_now && self.policy_version > 0;
+        if self.policy_due_ms <= now_ms && !comes_last {
             return Task::FetchPolicy;
         }
         if waiting.records == 0 {
@@ -443,6 +446,12 @@ mod tests {
             assert_eq!(plan.next(now, of(3)), Task::Send { max_records: 500 });
             plan.sent(now, STORED);
         }
+        assert_eq!(
+            plan.next(now, of(0)),
+            Task::FetchPolicy,
+            "and then the policy"
+        );
+        plan.fetched(now, Fetched::Policy { version: 1 });
         plan.sent(
             now,
             Sent::Retry {
@@ -450,6 +459,8 @@ mod tests {
             },
         );
         plan.set_flushing(true, now);
+        assert_eq!(plan.next(now, of(3)), Task::FetchPolicy);
+        plan.fetched(now, Fetched::Policy { version: 1 });
         assert!(matches!(plan.next(now, of(3)), Task::Wait { until_ms } if until_ms > now + 5_000));
     }
 
