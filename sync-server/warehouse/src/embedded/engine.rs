@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
@@ -40,6 +41,7 @@ struct Running {
 pub(super) struct Engine {
     symbols: Arc<Symbols>,
     path: PathBuf,
+    uses: AtomicU64,
 }
 
 fn process() -> MutexGuard<'static, Process> {
@@ -83,7 +85,15 @@ impl Engine {
             }
             None => {
                 let lock = lock(&path)?;
-                let keeper = Connection::open(&symbols, &[path_argument(&path)])?;
+                let mut keeper = Connection::open(&symbols, &[path_argument(&path)])?;
+                // Has the engine set up what queries need, threads above all, before the first
+                // registration that is to be called before their destructors.
+                keeper.query(
+                    "SELECT sum(cityHash64(number)) FROM numbers_mt(100000)",
+                    "Null",
+                    &[],
+                )?;
+                end_without_destructors();
                 process.running = Some(Running {
                     path: path.clone(),
                     handles: 1,
@@ -92,7 +102,23 @@ impl Engine {
                 });
             }
         }
-        Ok(Self { symbols, path })
+        Ok(Self {
+            symbols,
+            path,
+            uses: AtomicU64::new(0),
+        })
+    }
+
+    /// To be called after each statement.
+    pub(super) fn used(&self) {
+        if self
+            .uses
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_add(1)
+            .is_power_of_two()
+        {
+            end_without_destructors();
+        }
     }
 
     /// A connection of its own.
@@ -112,6 +138,33 @@ impl Drop for Engine {
                 process.running = None;
             }
         }
+    }
+}
+
+/// Has the process end at once where it exits with the engine still running. The
+/// library's destructors would run under its own threads then, and crash now and again;
+/// what was acknowledged is safe, since a killed process loses nothing either.
+///
+/// What is registered last is called first, and the engine registers destructors of things
+/// as it comes to need them. So this is done again and again, ever more rarely: after the
+/// first, second, fourth, eighth … use.
+fn end_without_destructors() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        use std::ffi::{c_int, c_void};
+
+        extern "C" fn end(status: c_int, _: *mut c_void) {
+            let closed = PROCESS
+                .try_lock()
+                .is_ok_and(|process| process.running.is_none());
+            if !closed {
+                // SAFETY: takes a number and does not return.
+                unsafe { super::ffi::_exit(status) };
+            }
+        }
+        // SAFETY: the function is of the type that is asked for and needs no argument. Where
+        // it can't be registered, the process ends as it would without.
+        unsafe { super::ffi::on_exit(end, std::ptr::null_mut()) };
     }
 }
 

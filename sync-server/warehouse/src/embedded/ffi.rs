@@ -28,6 +28,17 @@ pub(super) struct RawAnalysis {
     pub(super) query_class: u32,
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+unsafe extern "C" {
+    /// Registers a function that gets the status a process exits with.
+    pub(super) fn on_exit(
+        function: extern "C" fn(c_int, *mut c_void),
+        argument: *mut c_void,
+    ) -> c_int;
+    /// Ends the process here and now.
+    pub(super) fn _exit(status: c_int) -> !;
+}
+
 macro_rules! symbols {
     ($($name:ident: fn($($argument:ty),*) $(-> $answer:ty)?,)*) => {
         /// The functions of the loaded library.

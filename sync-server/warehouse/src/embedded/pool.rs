@@ -298,6 +298,7 @@ fn work(engine: &Engine, queue: &Mutex<mpsc::Receiver<Request>>, database: &str)
                 }
                 work(Ok(&mut session));
                 watch.end();
+                engine.used();
                 if !key.once {
                     sessions.push((key, session));
                     if sessions.len() > SESSIONS {
