@@ -565,6 +565,33 @@ fn an_allow_list_fails_closed_before_any_focus_is_known() {
 }
 
 #[test]
+fn a_policy_that_comes_to_exclude_the_app_with_the_focus_holds_at_once() {
+    let mut engine = Engine::new(Policy::default());
+    let mut effects = Vec::new();
+    engine.step(&at(0, focus("bank", "account")), &mut |effect| {
+        effects.push(effect)
+    });
+    engine.step(&at(10, key(KeyClass::Char)), &mut |effect| {
+        effects.push(effect)
+    });
+    let deny = settings(AppRules::Deny(vec!["bank".into()]));
+    let mut engine = Engine::restore(Policy::from_settings(&deny).unwrap(), engine.save());
+    let mut after = Vec::new();
+    engine.step(&at(20, key(KeyClass::Tab)), &mut |effect| {
+        after.push(effect)
+    });
+    assert_eq!(
+        after,
+        [Effect::Dropped {
+            reason: DropReason::AppExcluded
+        }]
+    );
+    engine.finish(&mut |effect| after.push(effect));
+    let session = common::sessions(&after)[0];
+    assert_eq!((session.keys, session.end), (1, 10));
+}
+
+#[test]
 fn private_windows_yield_nothing() {
     for (window, screen) in [
         ("w", "Page — Mozilla Firefox Private Browsing"),

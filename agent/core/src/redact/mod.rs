@@ -136,6 +136,11 @@ impl Redactor {
         self.apps.allows(&app_name(app))
     }
 
+    /// Whether a program is looked at, by its name as records carry it.
+    pub(crate) fn allows_name(&self, name: &str) -> bool {
+        self.apps.allows(name)
+    }
+
     /// The hash of a label: of the normalised text alone, so that the server can check
     /// that a text gives its hash.
     #[must_use]
