@@ -648,6 +648,46 @@ fn the_first_label_rule_that_matches_all_of_a_label_decides() {
     assert_eq!(redactor.label_hash("Save order {number}"), label.hash);
 }
 
+/// A program's own words stay whole: a code that is taken apart tells nothing.
+#[test]
+fn codes_are_labels_as_they_are() {
+    let error = |code: &str| InputKind::Error { code: code.into() };
+    let task = |name: &str| InputKind::Task {
+        event: TaskEvent::Start,
+        name: name.into(),
+    };
+    let mut inputs = vec![at(0, focus("app", "screen"))];
+    inputs.extend(
+        [
+            error("ORA-00942"),
+            error("ERR_TIMEOUT"),
+            error("Customer 4711 not found"),
+            error("case-1234567"),
+            task("invoice.create"),
+            task("Create invoice 4711"),
+        ]
+        .map(|kind| at(1, kind)),
+    );
+    let labels: Vec<String> = run_default(&inputs)
+        .into_iter()
+        .filter_map(|effect| match effect {
+            Effect::Label(label) => Some(label.text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        labels[1..],
+        [
+            "ORA-00942",
+            "ERR_TIMEOUT",
+            "Customer {number} not found",
+            "{id}",
+            "invoice.create",
+            "Create invoice {number}",
+        ]
+    );
+}
+
 fn events(effects: &[Effect]) -> Vec<(EventKind, Option<Detail>, u64, u32, u64)> {
     common::records(effects)
         .into_iter()
