@@ -1,12 +1,14 @@
 //! The migrations runner: interrupted, tampered with, out of order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use snag_warehouse::migrate::{self, Migration, State};
-use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse};
+use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse, conformance};
 
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    conformance::folder(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("warehouse"))
+});
 
 fn open(database: &str) -> Warehouse {
     Warehouse::embedded(EmbeddedOptions {
