@@ -1,16 +1,14 @@
 //! What is the embedded transport's own: the engine, its folder, its library.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse, conformance};
+use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse};
 
 /// The library runs one engine a process, so that all tests of this file share a folder
 /// and each has a database of its own.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    conformance::folder(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("warehouse"))
-});
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
 
 fn open(database: &str, fsync: bool) -> Warehouse {
     Warehouse::embedded(EmbeddedOptions {

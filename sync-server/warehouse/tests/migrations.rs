@@ -1,14 +1,12 @@
 //! The migrations runner: interrupted, tampered with, out of order.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use snag_warehouse::migrate::{self, Migration, State};
-use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse, conformance};
+use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse};
 
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    conformance::folder(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("warehouse"))
-});
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
 
 fn open(database: &str) -> Warehouse {
     Warehouse::embedded(EmbeddedOptions {

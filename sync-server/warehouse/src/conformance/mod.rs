@@ -10,7 +10,6 @@ mod writing;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
 
 use crate::query::identifier;
 use crate::{ErrorKind, Query, Warehouse, WarehouseError};
@@ -27,6 +26,7 @@ pub async fn run(warehouse: &Warehouse) {
     reading::errors_are_classified(warehouse).await;
     reading::readonly_refuses(warehouse).await;
     reading::streams(warehouse).await;
+    reading::streams_are_whole_answers(warehouse).await;
     reading::abandoned_queries_end(warehouse).await;
     writing::types(warehouse).await;
     writing::a_large_insert_is_one_part(warehouse).await;
@@ -96,29 +96,6 @@ pub async fn fingerprints(
         prints.insert(table, String::from_utf8_lossy(&print).trim_end().to_owned());
     }
     Ok(prints)
-}
-
-/// A data folder for the engine of this process, under `parent` (a test's
-/// `CARGO_TARGET_TMPDIR`); what processes that are gone left there is removed. The engine
-/// runs to the process's end, so that nobody is left to remove the folder then.
-///
-/// # Panics
-/// When the folder can't be made.
-#[must_use]
-pub fn folder(parent: &Path) -> PathBuf {
-    std::fs::create_dir_all(parent).expect("a folder");
-    for entry in std::fs::read_dir(parent).expect("a folder").flatten() {
-        let name = entry.file_name();
-        let left = name
-            .to_str()
-            .is_some_and(|name| name.parse::<u32>().is_ok())
-            && Path::new("/proc/self").exists()
-            && !Path::new("/proc").join(&name).exists();
-        if left {
-            drop(std::fs::remove_dir_all(entry.path()));
-        }
-    }
-    parent.join(std::process::id().to_string())
 }
 
 /// The text that a query answers, without its last line end.
