@@ -14,6 +14,7 @@ use crate::auth::Scope;
 use crate::control::{self, NewOrg, NewToken};
 use crate::orgs::OrgPolicy;
 use crate::serve::{self, Listen};
+use crate::sql::{self, SingleUser, SqlFront};
 use crate::state::Settings;
 use crate::verify::{self, Window};
 use crate::{AppState, openapi};
@@ -363,6 +364,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             user,
             password,
         } => {
+            // Whoever gets in may read and write this machine's files.
+            anyhow::ensure!(
+                listen.ip().is_loopback() || !password.is_empty(),
+                "{listen} is reachable from other machines: give --password, or listen on loopback"
+            );
             let warehouse = store.open().await?;
             let listener = tokio::net::TcpListener::bind(listen)
                 .await
@@ -371,7 +377,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 "ClickHouse's HTTP interface on http://{}",
                 listener.local_addr()?
             );
-            let _ = (user, password);
+            let front = SqlFront::new(warehouse.clone(), SingleUser::new(user, &password));
+            sql::serve(front, listener, serve::stop_signal()).await?;
             warehouse.close().await;
         }
     }

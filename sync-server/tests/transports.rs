@@ -2,7 +2,7 @@
 //! own ClickHouse-HTTP front, over the engine that the embedded one runs.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::Router;
@@ -21,9 +21,7 @@ use snag_server::{AppState, router};
 use snag_warehouse::{EmbeddedOptions, RemoteOptions, Warehouse, conformance};
 use tower::ServiceExt as _;
 
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    conformance::folder(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("transports"))
-});
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
 
 fn embedded(database: &str) -> Warehouse {
     Warehouse::embedded(EmbeddedOptions {
