@@ -35,7 +35,18 @@ const UNKNOWN_TTL: Duration = Duration::from_secs(1);
 const CACHE_MAX: usize = 200_000;
 
 /// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Enrol devices.
@@ -92,12 +103,15 @@ pub struct Grant {
     expires_at_ms: i64,
 }
 
+/// What a look-up found, and when.
+type Looked = (Option<Arc<Grant>>, Instant);
+
 /// Grants by token hash, read from the warehouse when first used. Changes are
 /// polled for all tokens at once, so that thousands of devices that each come once
 /// a minute cost no look-up each.
 #[derive(Default)]
 pub struct TokenCache {
-    known: Mutex<HashMap<String, (Option<Arc<Grant>>, Instant)>>,
+    known: Mutex<HashMap<String, Looked>>,
     polled: tokio::sync::Mutex<Option<(Instant, u64)>>,
 }
 

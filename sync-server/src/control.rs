@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::auth::{self, Scope};
 use crate::db;
-use crate::orgs::{K_MIN, OrgPolicy};
+use crate::orgs::{K_MIN, OrgPolicy, PolicyFault};
 
 /// A change of the control tables that can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum ControlError {
     /// The name can't be stored.
     #[error("a name has 1 to 200 characters, none of them a control character")]
     BadName,
+    /// The policy can't be followed.
+    #[error(transparent)]
+    BadPolicy(#[from] PolicyFault),
     /// The warehouse failed.
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
@@ -94,6 +97,7 @@ pub async fn create_org(
     {
         return Err(ControlError::NameTaken(new.name.to_owned()));
     }
+    new.policy.check()?;
     let org = Uuid::now_v7();
     let mut label_key = [0; 32];
     rand::rng().fill_bytes(&mut label_key);
@@ -187,13 +191,14 @@ pub async fn policy_of(warehouse: &Warehouse, org: Uuid) -> Result<OrgPolicy, Co
 /// Gives an organisation a new policy; its devices hear of it within a minute.
 ///
 /// # Errors
-/// The warehouse's.
+/// A policy that can't be followed; the warehouse's.
 pub async fn set_policy(
     warehouse: &Warehouse,
     org: Uuid,
     policy: &OrgPolicy,
     now: Timestamp,
 ) -> Result<(), ControlError> {
+    policy.check()?;
     let policy = serde_json::to_string(policy)
         .map_err(|error| WarehouseError::new(ErrorKind::Schema, error.to_string()))?;
     let sql = "INSERT INTO organisations (id, name, contact, k, label_key, policy, policy_version, version) \
@@ -253,7 +258,7 @@ pub async fn add_token(
 }
 
 /// A token as it is listed: never the token itself.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TokenListed {
     /// The first 12 digits of its hash: enough to name it.
     pub id: String,
@@ -360,4 +365,56 @@ pub async fn add_device(
         .param("segment", new.segment)
         .param("now", now.as_millisecond());
     warehouse.execute(insert).await
+}
+
+/// A device as it is listed.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DeviceListed {
+    /// Its identity.
+    pub device: Uuid,
+    /// `linux`, `windows` or `macos`.
+    pub os: String,
+    /// The agent's version as it enrolled.
+    pub agent_version: String,
+    /// The part of the organisation it belongs to.
+    pub segment: String,
+    /// When it enrolled.
+    pub enrolled_at: String,
+    /// Whether its token is still taken.
+    pub active: bool,
+}
+
+/// The devices of an organisation, the newest first.
+///
+/// # Errors
+/// The warehouse's.
+pub async fn list_devices(
+    warehouse: &Warehouse,
+    org: Uuid,
+) -> Result<Vec<DeviceListed>, WarehouseError> {
+    let sql = "SELECT device, os, agent_version, segment, toString(enrolled_at) AS enrolled_at, \
+               device IN (SELECT assumeNotNull(device) FROM tokens FINAL \
+                          WHERE org = {org:UUID} AND scope = 'device' AND NOT revoked) AS active \
+               FROM devices FINAL WHERE org = {org:UUID} ORDER BY enrolled_at DESC LIMIT 10000";
+    #[derive(Deserialize)]
+    struct Row {
+        device: Uuid,
+        os: String,
+        agent_version: String,
+        segment: String,
+        enrolled_at: String,
+        active: u8,
+    }
+    let rows: Vec<Row> = db::rows(warehouse, Query::read(sql).param("org", org)).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| DeviceListed {
+            device: row.device,
+            os: row.os,
+            agent_version: row.agent_version,
+            segment: row.segment,
+            enrolled_at: row.enrolled_at,
+            active: row.active != 0,
+        })
+        .collect())
 }

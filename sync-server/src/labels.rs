@@ -73,6 +73,32 @@ impl Labels {
         Ok(Arc::clone(&known.wanted))
     }
 
+    /// What devices of `org` are asked for, as far as it is known: an answer to a batch
+    /// doesn't wait for it to be read anew, that happens behind it.
+    ///
+    /// # Errors
+    /// The warehouse's, where nothing is known yet.
+    pub async fn wanted_lately(
+        &self,
+        state: &Arc<AppState>,
+        org: &Arc<Org>,
+    ) -> Result<Arc<Wanted>, WarehouseError> {
+        let Some(known) = self.fresh(org.id, Duration::MAX) else {
+            return self.wanted(state, org).await;
+        };
+        if known.read_at.elapsed() >= state.settings.label_refresh
+            && self.reading.try_lock().is_ok()
+        {
+            let (state, org) = (Arc::clone(state), Arc::clone(org));
+            tokio::spawn(async move {
+                if let Err(error) = state.labels.wanted(&state, &org).await {
+                    tracing::warn!(code = ?error.code, %error, "can't read which labels are shared");
+                }
+            });
+        }
+        Ok(Arc::clone(&known.wanted))
+    }
+
     /// The text of a label, where it is known.
     ///
     /// # Errors

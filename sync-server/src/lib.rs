@@ -10,6 +10,7 @@
 //! the device deletes what was answered, so the device's spool is the log and the
 //! server keeps no state of its own beside ClickHouse.
 
+pub mod admin;
 pub mod auth;
 pub mod cli;
 pub mod control;

@@ -18,7 +18,6 @@ use utoipa::{Modify, OpenApi};
             status from 400 up is `application/problem+json` with a stable `code` and, \
             where one parameter or field is at fault, its name in `field`.",
     ),
-    nest((path = "/", api = crate::insights::Routes)),
     paths(
         crate::health::get,
         crate::metrics::get,
@@ -34,10 +33,11 @@ use utoipa::{Modify, OpenApi};
             out and counted, figures are null; so are figures from which, with the unfiltered \
             ones, those of fewer than k people could be told. Not covered: taking one period's \
             figures from those of a slightly longer one."),
+        (name = "administration", description = "What an organisation's administrators change"),
         (name = "operation", description = "What operators ask"),
     ),
     components(schemas(snag_wire::Problem)),
-    modifiers(&Tokens, &Problems)
+    modifiers(&Tokens)
 )]
 struct Api;
 
@@ -138,7 +138,12 @@ fn problem(meaning: &str) -> Response {
 /// The whole document.
 #[must_use]
 pub fn document() -> Document {
-    Api::openapi()
+    let mut document = Api::openapi();
+    // Nested, their paths would begin with two slashes.
+    document.merge(crate::insights::Routes::openapi());
+    document.merge(crate::admin::Routes::openapi());
+    Problems.modify(&mut document);
+    document
 }
 
 /// The document as it is printed and committed.

@@ -20,7 +20,7 @@ const TTL: Duration = Duration::from_secs(10);
 pub const K_MIN: u32 = 5;
 
 /// What an organisation decided for its devices, as it is stored (JSON).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrgPolicy {
     /// Which programs are looked at.
@@ -47,13 +47,37 @@ impl Default for OrgPolicy {
     }
 }
 
+/// A policy that devices or this server could not follow.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyFault {
+    /// A label rule's pattern isn't a regular expression.
+    #[error("a label rule doesn't parse: {0}")]
+    Rule(#[from] regex::Error),
+    /// Devices would refuse it, and capture nothing.
+    #[error("devices can't follow it: {0}")]
+    Device(#[from] snag_core::PolicyError),
+    /// It isn't what devices take.
+    #[error("devices don't understand it: {0}")]
+    Form(#[from] serde_json::Error),
+}
+
 impl OrgPolicy {
-    /// Compiles its rules.
+    /// Compiles its rules, and tries it as a device would.
     ///
     /// # Errors
-    /// A rule's pattern isn't a regular expression.
-    pub fn check(&self) -> Result<Vec<CompiledRule>, regex::Error> {
-        self.label_rules.iter().map(CompiledRule::new).collect()
+    /// A rule or a threshold that can't be followed. None is ever skipped.
+    pub fn check(&self) -> Result<Vec<CompiledRule>, PolicyFault> {
+        let settings: snag_core::PolicySettings = serde_json::from_value(serde_json::json!({
+            "apps": self.apps,
+            "label_rules": self.label_rules,
+            "thresholds": self.thresholds,
+        }))?;
+        snag_core::Policy::from_settings(&settings)?;
+        Ok(self
+            .label_rules
+            .iter()
+            .map(CompiledRule::new)
+            .collect::<Result<_, _>>()?)
     }
 }
 
@@ -157,10 +181,12 @@ impl OrgCache {
         warehouse: &Warehouse,
         id: Uuid,
     ) -> Result<Option<Arc<Org>>, WarehouseError> {
-        if let Some((org, read_at)) = self.known.lock().get(&id)
-            && read_at.elapsed() < TTL
-        {
-            return Ok(Some(Arc::clone(org)));
+        if let Some((org, read_at)) = self.known.lock().get_mut(&id) {
+            if read_at.elapsed() < TTL {
+                return Ok(Some(Arc::clone(org)));
+            }
+            // This caller reads it anew; the others go on with what is known meanwhile.
+            *read_at = Instant::now();
         }
         let sql = "SELECT id, name, contact, k, label_key, policy, policy_version \
                    FROM organisations FINAL WHERE id = {id:UUID}";

@@ -10,7 +10,9 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use snag_wire::Code;
 
-use crate::{ApiError, AppState, enroll, health, ingest, insights, metrics, openapi, policy};
+use crate::{
+    ApiError, AppState, admin, enroll, health, ingest, insights, metrics, openapi, policy,
+};
 
 /// A route that hasn't answered by now never will; the batch route is bounded by its
 /// own parts (body, queue, insert) and a warehouse that hangs.
@@ -28,6 +30,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/v1/openapi.json", get(openapi::get))
         .route("/health", get(health::get))
         .route("/metrics", get(metrics::get))
+        .merge(admin::router())
         .merge(insights::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -473,9 +473,14 @@ impl Rollup {
                 self.recount(days)
             ))
             .await?;
-            execute(format!(
-                "ALTER TABLE {rollup} REPLACE PARTITION ID '{partition}' FROM {scratch}"
-            ))
+            // ClickHouse refuses to replace a partition by nothing.
+            let count = format!("SELECT count() FROM {scratch}");
+            let empty = warehouse.select(Query::read(count)).await?.as_ref() == b"0\n";
+            execute(if empty {
+                format!("ALTER TABLE {rollup} DROP PARTITION ID '{partition}'")
+            } else {
+                format!("ALTER TABLE {rollup} REPLACE PARTITION ID '{partition}' FROM {scratch}")
+            })
             .await?;
             execute(format!("DROP TABLE {scratch} SYNC")).await?;
             tracing::warn!(%rollup, %partition, days = days.len(), "rebuilt a partition from the raw rows");

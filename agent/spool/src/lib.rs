@@ -23,15 +23,8 @@
 //! **Invariant:** this crate is the only one that knows sled.
 
 mod aside;
-mod bytes;
 mod codec;
 mod error;
-mod inner;
-mod keys;
-mod ledger;
-mod letter;
-mod load;
-mod options;
 mod record;
 mod sidecar;
 mod spool;
@@ -39,9 +32,8 @@ mod store;
 mod value;
 
 pub use error::SpoolError;
-pub use options::{OpenReport, SetAside, SpoolOptions};
 pub use record::{DeadLetter, NewRecord, Place, Refusal, StoredRecord, Waiting};
-pub use spool::Spool;
+pub use spool::{OpenReport, SetAside, Spool, SpoolOptions};
 
 /// The version of what is on disk.
 pub const SCHEMA_VERSION: u32 = 1;

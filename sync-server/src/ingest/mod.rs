@@ -74,7 +74,7 @@ pub async fn post(
 }
 
 async fn store(
-    state: &AppState,
+    state: &Arc<AppState>,
     auth: &DeviceAuth,
     request: Request,
 ) -> Result<BatchAnswer, ApiError> {
@@ -99,7 +99,7 @@ async fn store(
 
     let rejected = batch.errors.len() as u64;
     let committed = state.commits.submit(batch.rows).await?;
-    let wanted = state.labels.wanted(state, &auth.org).await?;
+    let wanted = state.labels.wanted_lately(state, &auth.org).await?;
 
     let count = |outcome, reason, number| {
         state
