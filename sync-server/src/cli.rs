@@ -364,6 +364,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             user,
             password,
         } => {
+            // Whoever gets in may read and write this machine's files.
+            anyhow::ensure!(
+                listen.ip().is_loopback() || !password.is_empty(),
+                "{listen} is reachable from other machines: give --password, or listen on loopback"
+            );
             let warehouse = store.open().await?;
             let listener = tokio::net::TcpListener::bind(listen)
                 .await

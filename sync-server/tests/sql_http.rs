@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use support::{PASSWORD, USER, front};
+use support::{PASSWORD, USER, front, run_steps};
 
 fn client() -> Client {
     // The client wants one though there is no TLS here; a second time changes nothing.
@@ -56,7 +56,6 @@ fn header(response: &Response, name: &str) -> String {
         .unwrap_or_default()
 }
 
-#[tokio::test]
 async fn queries_come_in_url_and_body() {
     assert_eq!(text(get("/?query=SELECT+1")).await, "1\n");
     assert_eq!(
@@ -89,7 +88,6 @@ async fn queries_come_in_url_and_body() {
     );
 }
 
-#[tokio::test]
 async fn the_answers_headers_are_clickhouses() {
     let response = get("/?query=SELECT+1+FORMAT+JSON&query_id=my-own")
         .send()
@@ -117,7 +115,6 @@ async fn the_answers_headers_are_clickhouses() {
     assert!(head.bytes().await.expect("a body").is_empty());
 }
 
-#[tokio::test]
 async fn health_needs_no_password() {
     for path in ["/ping", "/replicas_status", "/"] {
         let answer = client()
@@ -148,7 +145,6 @@ async fn health_needs_no_password() {
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
 async fn every_way_to_say_who_asks_is_taken_and_wrong_ones_are_refused() {
     let url = |query: &str| format!("{}/?query=SELECT+1{query}", front().url());
     let right = [
@@ -185,7 +181,6 @@ async fn every_way_to_say_who_asks_is_taken_and_wrong_ones_are_refused() {
     }
 }
 
-#[tokio::test]
 async fn failures_have_clickhouses_codes_and_statuses() {
     for (sql, status, code, name) in [
         ("SELEC 1", 400, 62, "SYNTAX_ERROR"),
@@ -244,7 +239,6 @@ async fn failures_have_clickhouses_codes_and_statuses() {
     );
 }
 
-#[tokio::test]
 async fn a_get_only_reads() {
     let (status, code, _) =
         failure(get("/?query=CREATE+TABLE+never+(a+UInt8)+ENGINE+Memory")).await;
@@ -278,7 +272,6 @@ async fn a_get_only_reads() {
     );
 }
 
-#[tokio::test]
 async fn parameters_are_bound_by_their_type() {
     let query = "/?query=SELECT+{n:UInt8}%2B1,{s:String},{a:Array(String)},{d:Nullable(Date)}&param_n=41\
                  &param_s=it's+%5C%5C+%5Ct+%F0%9F%98%80&param_a=['x','y%5C'z']&param_d=%5CN";
@@ -302,7 +295,6 @@ async fn parameters_are_bound_by_their_type() {
     assert_eq!(text(request).await, "from a formx\n");
 }
 
-#[tokio::test]
 async fn inserts_take_their_data_from_url_and_body() {
     text(post(
         "/",
@@ -384,7 +376,6 @@ async fn inserts_take_their_data_from_url_and_body() {
     assert_eq!(count().await, "16\t312\n");
 }
 
-#[tokio::test]
 async fn requests_may_be_compressed() {
     text(post(
         "/",
@@ -440,7 +431,6 @@ async fn requests_may_be_compressed() {
     );
 }
 
-#[tokio::test]
 async fn answers_are_compressed_as_asked() {
     let query = "/?query=SELECT+number+FROM+numbers(100000)";
     let plain = get(query)
@@ -527,7 +517,6 @@ async fn answers_are_compressed_as_asked() {
     assert!(said.starts_with("Code: 47."), "{said}");
 }
 
-#[tokio::test]
 async fn sessions_keep_settings_and_the_database() {
     text(post("/", "CREATE DATABASE IF NOT EXISTS http_other")).await;
     text(post(
@@ -581,7 +570,6 @@ async fn sessions_keep_settings_and_the_database() {
     );
 }
 
-#[tokio::test]
 async fn parameters_of_the_interface_are_no_settings() {
     let all = "/?query=SELECT+1&session_id=s&session_timeout=60&query_id=q&wait_end_of_query=1&buffer_size=1&compress=0\
                &decompress=0&enable_http_compression=1&client_protocol_version=54405&role=r&quota_key=k&stacktrace=1\
@@ -591,7 +579,6 @@ async fn parameters_of_the_interface_are_no_settings() {
     assert_eq!(text(get(all)).await, "1\n");
 }
 
-#[tokio::test]
 async fn an_exception_in_the_middle_is_told_and_breaks_the_answer() {
     let sql =
         "SELECT throwIf(number = 3000000) FROM numbers(10000000) SETTINGS max_block_size = 10000";
@@ -633,7 +620,6 @@ async fn an_exception_in_the_middle_is_told_and_breaks_the_answer() {
     assert_eq!(whole.lines().count(), 2_000_000);
 }
 
-#[tokio::test]
 async fn a_client_that_leaves_frees_the_engine() {
     let running = || async {
         text(post("/", "SELECT count() FROM system.processes WHERE query LIKE '%numbers(777777777777)%' AND query NOT LIKE '%processes%'"))
@@ -662,7 +648,6 @@ async fn a_client_that_leaves_frees_the_engine() {
     );
 }
 
-#[tokio::test]
 async fn an_insert_that_breaks_off_leaves_nothing() {
     text(post(
         "/",
@@ -681,9 +666,31 @@ async fn an_insert_that_breaks_off_leaves_nothing() {
     assert_eq!(text(post("/", "SELECT count() FROM http_cut")).await, "0\n");
 }
 
-#[tokio::test]
 async fn who_sends_much_still_hears_why_it_was_refused() {
     let rows = "1234567890\tsome words that nobody wants\n".repeat(400_000);
     let (status, code, _) = failure(post("/?query=INSERT+INTO+nowhere+FORMAT+TSV", rows)).await;
     assert_eq!((status, code), (404, 60));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_interface_is_clickhouses() {
+    run_steps(steps![
+        queries_come_in_url_and_body,
+        the_answers_headers_are_clickhouses,
+        health_needs_no_password,
+        every_way_to_say_who_asks_is_taken_and_wrong_ones_are_refused,
+        failures_have_clickhouses_codes_and_statuses,
+        a_get_only_reads,
+        parameters_are_bound_by_their_type,
+        inserts_take_their_data_from_url_and_body,
+        requests_may_be_compressed,
+        answers_are_compressed_as_asked,
+        sessions_keep_settings_and_the_database,
+        parameters_of_the_interface_are_no_settings,
+        an_exception_in_the_middle_is_told_and_breaks_the_answer,
+        a_client_that_leaves_frees_the_engine,
+        an_insert_that_breaks_off_leaves_nothing,
+        who_sends_much_still_hears_why_it_was_refused
+    ])
+    .await;
 }

@@ -565,6 +565,33 @@ fn an_allow_list_fails_closed_before_any_focus_is_known() {
 }
 
 #[test]
+fn a_policy_that_comes_to_exclude_the_app_with_the_focus_holds_at_once() {
+    let mut engine = Engine::new(Policy::default());
+    let mut effects = Vec::new();
+    engine.step(&at(0, focus("bank", "account")), &mut |effect| {
+        effects.push(effect)
+    });
+    engine.step(&at(10, key(KeyClass::Char)), &mut |effect| {
+        effects.push(effect)
+    });
+    let deny = settings(AppRules::Deny(vec!["bank".into()]));
+    let mut engine = Engine::restore(Policy::from_settings(&deny).unwrap(), engine.save());
+    let mut after = Vec::new();
+    engine.step(&at(20, key(KeyClass::Tab)), &mut |effect| {
+        after.push(effect)
+    });
+    assert_eq!(
+        after,
+        [Effect::Dropped {
+            reason: DropReason::AppExcluded
+        }]
+    );
+    engine.finish(&mut |effect| after.push(effect));
+    let session = common::sessions(&after)[0];
+    assert_eq!((session.keys, session.end), (1, 10));
+}
+
+#[test]
 fn private_windows_yield_nothing() {
     for (window, screen) in [
         ("w", "Page — Mozilla Firefox Private Browsing"),
@@ -619,6 +646,46 @@ fn the_first_label_rule_that_matches_all_of_a_label_decides() {
     );
     assert_eq!(label.hash.to_string(), element.id);
     assert_eq!(redactor.label_hash("Save order {number}"), label.hash);
+}
+
+/// A program's own words stay whole: a code that is taken apart tells nothing.
+#[test]
+fn codes_are_labels_as_they_are() {
+    let error = |code: &str| InputKind::Error { code: code.into() };
+    let task = |name: &str| InputKind::Task {
+        event: TaskEvent::Start,
+        name: name.into(),
+    };
+    let mut inputs = vec![at(0, focus("app", "screen"))];
+    inputs.extend(
+        [
+            error("ORA-00942"),
+            error("ERR_TIMEOUT"),
+            error("Customer 4711 not found"),
+            error("case-1234567"),
+            task("invoice.create"),
+            task("Create invoice 4711"),
+        ]
+        .map(|kind| at(1, kind)),
+    );
+    let labels: Vec<String> = run_default(&inputs)
+        .into_iter()
+        .filter_map(|effect| match effect {
+            Effect::Label(label) => Some(label.text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        labels[1..],
+        [
+            "ORA-00942",
+            "ERR_TIMEOUT",
+            "Customer {number} not found",
+            "{id}",
+            "invoice.create",
+            "Create invoice {number}",
+        ]
+    );
 }
 
 fn events(effects: &[Effect]) -> Vec<(EventKind, Option<Detail>, u64, u32, u64)> {

@@ -23,8 +23,15 @@
 //! **Invariant:** this crate is the only one that knows sled.
 
 mod aside;
+mod bytes;
 mod codec;
 mod error;
+mod inner;
+mod keys;
+mod ledger;
+mod letter;
+mod load;
+mod options;
 mod record;
 mod sidecar;
 mod spool;
@@ -32,8 +39,9 @@ mod store;
 mod value;
 
 pub use error::SpoolError;
+pub use options::{OpenReport, SetAside, SpoolOptions};
 pub use record::{DeadLetter, NewRecord, Place, Refusal, StoredRecord, Waiting};
-pub use spool::{OpenReport, SetAside, Spool, SpoolOptions};
+pub use spool::Spool;
 
 /// The version of what is on disk.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -10,7 +10,8 @@
 //! | [`batch`] | records → [`snag_wire::EventBatch`] → gzip |
 //! | [`client`] | the three calls, TLS, proxy, what an answer means |
 //! | [`labels`] | texts of labels, in memory only, and which of them may go |
-//! | [`worker`] | the loop that runs it, and the handle to it |
+//! | [`worker`] | the loop that runs it |
+//! | [`handle`] | what starts it, asks it and ends it |
 //!
 //! **Invariants:** a record leaves the spool only by a 200 answer whose counts add
 //! up, or as a dead letter. Batches go out one at a time and by rising `seq`: the
@@ -20,10 +21,12 @@
 pub mod backoff;
 pub mod batch;
 pub mod client;
+pub mod handle;
 pub mod labels;
 pub mod plan;
 pub mod worker;
 
 pub use client::{CallError, Client, ClientError, ClientOptions, PolicyReply};
+pub use handle::{Flushed, SyncHandle, SyncOptions, SyncStatus};
 pub use labels::{KnownLabel, LabelStore};
-pub use worker::{Flushed, SyncHandle, SyncOptions, SyncStatus, stored_policy};
+pub use worker::stored_policy;

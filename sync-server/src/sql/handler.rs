@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use snag_warehouse::{Query, Warehouse};
+use snag_warehouse::{Counts, Query, Warehouse};
 use uuid::Uuid;
 
 use super::access::{Access, Credentials, Scope, denied};
@@ -74,6 +74,11 @@ pub(super) async fn handle(State(front): State<SqlFront>, request: Request) -> R
         *response.body_mut() = Body::empty();
     }
     let elapsed_ns = started.elapsed().as_nanos();
+    let counts = response
+        .extensions()
+        .get::<Counts>()
+        .copied()
+        .unwrap_or_default();
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: Result<HeaderValue, _>| {
         if let Ok(value) = value {
@@ -93,7 +98,7 @@ pub(super) async fn handle(State(front): State<SqlFront>, request: Request) -> R
     );
     set(
         "x-clickhouse-summary",
-        HeaderValue::try_from(summary(elapsed_ns)),
+        HeaderValue::try_from(summary(counts, elapsed_ns)),
     );
     set(
         "content-type",
@@ -102,10 +107,12 @@ pub(super) async fn handle(State(front): State<SqlFront>, request: Request) -> R
     response
 }
 
-fn summary(elapsed_ns: u128) -> String {
+/// Counts are those of what was written: an answer's rows are not known when its headers go.
+fn summary(counts: Counts, elapsed_ns: u128) -> String {
+    let Counts { rows, bytes } = counts;
     format!(
-        "{{\"read_rows\":\"0\",\"read_bytes\":\"0\",\"written_rows\":\"0\",\"written_bytes\":\"0\",\
-         \"total_rows_to_read\":\"0\",\"result_rows\":\"0\",\"result_bytes\":\"0\",\"elapsed_ns\":\"{elapsed_ns}\"}}"
+        "{{\"read_rows\":\"0\",\"read_bytes\":\"0\",\"written_rows\":\"{rows}\",\"written_bytes\":\"{bytes}\",\
+         \"total_rows_to_read\":\"0\",\"result_rows\":\"{rows}\",\"result_bytes\":\"{bytes}\",\"elapsed_ns\":\"{elapsed_ns}\"}}"
     )
 }
 
@@ -363,11 +370,8 @@ impl<'a> Job<'a> {
                 };
                 let warehouse = self.warehouse();
                 // On a task of its own: a client that leaves when all is sent has still sent all.
-                settle(tokio::spawn(async move {
-                    warehouse.insert_stream(query, data).await
-                }))
-                .await?;
-                Ok(Response::new(Body::empty()))
+                let task = tokio::spawn(async move { warehouse.insert_stream(query, data).await });
+                Ok(done(settle(task).await?))
             }
             Ask::Statement(bytes) => {
                 let found = analyse(&bytes);
@@ -384,7 +388,6 @@ impl<'a> Job<'a> {
         sql: String,
         output: Output,
     ) -> Result<Response<Body>, Exception> {
-        let done = || Response::new(Body::empty());
         match found.action {
             Action::Read => self.stream(found.format, sql, output).await,
             Action::Report => {
@@ -394,12 +397,12 @@ impl<'a> Job<'a> {
             Action::Write => {
                 self.check_may_write()?;
                 let (warehouse, query) = (self.warehouse(), self.query(&sql));
-                settle(tokio::spawn(async move { warehouse.execute(query).await })).await?;
-                Ok(done())
+                let task = tokio::spawn(async move { warehouse.execute_counted(query).await });
+                Ok(done(settle(task).await?))
             }
             Action::Set(pairs) => {
                 self.set(&pairs).await?;
-                Ok(done())
+                Ok(done(Counts::default()))
             }
             Action::Use(database) => {
                 if let Access::ReadOnly(Scope {
@@ -422,7 +425,7 @@ impl<'a> Job<'a> {
                     .inner
                     .sessions
                     .change(self.hold, |state| state.database = Some(database))?;
-                Ok(done())
+                Ok(done(Counts::default()))
             }
             Action::Empty => Err(Exception::new(
                 code::SYNTAX_ERROR,
@@ -444,10 +447,16 @@ impl<'a> Job<'a> {
         sql: String,
         output: Output,
     ) -> Result<Response<Body>, Exception> {
-        let query = self.query(&sql);
+        // The text's own format is named beside it, too: how an answer is put together
+        // depends on it.
+        let default = || self.base.format.clone();
         let name = format
-            .or_else(|| query.format.clone())
+            .or_else(default)
             .unwrap_or_else(|| format::DEFAULT.to_owned());
+        let query = Query {
+            format: Some(name.clone()),
+            ..self.query(&sql)
+        };
         let mut data = self.warehouse().select_stream(query).await?;
         if self.wait_for_end {
             data = wait_for_end(data).await?;
@@ -521,6 +530,13 @@ impl<'a> Job<'a> {
              You should use method POST for modifying queries",
         ))
     }
+}
+
+/// The answer of a statement that answers nothing; what it wrote goes to the summary.
+fn done(counts: Counts) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(counts);
+    response
 }
 
 /// `GET` and `HEAD` only read, as in ClickHouse; so does who asks for it.

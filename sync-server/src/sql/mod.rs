@@ -34,6 +34,7 @@ mod statement;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -135,8 +136,11 @@ async fn ok(State(front): State<SqlFront>) -> Response<axum::body::Body> {
     response
 }
 
-/// Serves the front on a listener of its own until `stop` is ready, and finishes what it
-/// has begun.
+/// How long queries may go on when the front is to stop.
+const STOP_AFTER: Duration = Duration::from_secs(20);
+
+/// Serves the front on a listener of its own until `stop` is ready; what has begun by then
+/// may finish within twenty seconds.
 ///
 /// # Errors
 /// When the listener fails.
@@ -147,7 +151,20 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     // Answers are often small, and must not wait for more to be sent with them.
     let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
-    axum::serve(listener, router(front))
-        .with_graceful_shutdown(stop)
-        .await
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let stop = async move {
+        stop.await;
+        let _ = stopping.send(());
+    };
+    let too_long = async move {
+        if stopped.await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(STOP_AFTER).await;
+    };
+    let serving = axum::serve(listener, router(front)).with_graceful_shutdown(stop);
+    tokio::select! {
+        outcome = serving => outcome,
+        () = too_long => Ok(()),
+    }
 }

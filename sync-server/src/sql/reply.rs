@@ -26,8 +26,9 @@ const SLICE_BYTES: usize = 128 << 10;
 const MESSAGE_BYTES_MAX: usize = 16_000;
 /// An answer that waits for its end is held in memory up to this size, then in a file.
 const HELD_BYTES_MAX: usize = 4 << 20;
-/// For the last bytes to leave before the connection is broken.
-const BREAK_AFTER: Duration = Duration::from_millis(50);
+/// For the client to read the exception before it sees the connection break: some take no
+/// notice of what they have not read by then.
+const BREAK_AFTER: Duration = Duration::from_secs(1);
 
 /// How a request wants its answer.
 #[derive(Debug, Clone)]

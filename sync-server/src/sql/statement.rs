@@ -366,7 +366,8 @@ pub(super) fn analyse(text: &[u8]) -> Statement {
         match token.kind {
             T::Open => depth += 1,
             T::Close => depth = depth.saturating_sub(1),
-            T::Semicolon | T::VerticalDelimiter if index < end_token => end_token = index,
+            // Several at the end are one.
+            T::Semicolon | T::VerticalDelimiter => end_token = end_token.min(index),
             _ if index > end_token && second_at.is_none() => second_at = Some(token.start),
             _ => {}
         }
@@ -822,6 +823,8 @@ mod tests {
         assert_eq!(analyse(b"SELECT 1; ").second_at, None);
         assert_eq!(analyse(b"SELECT 1; -- x\n").second_at, None);
         assert_eq!(analyse(b"SELECT ';'").second_at, None);
+        assert_eq!(analyse(b"SELECT 1;;; ;").second_at, None);
+        assert_eq!(analyse(b"SELECT 1;;; ;").end, 8);
         assert_eq!(analyse(b"SELECT 1; SELECT 2").second_at, Some(10));
         assert_eq!(analyse(b"SELECT 1\\GSELECT 2").second_at, Some(10));
         assert_eq!(analyse(b"SELECT 1 ;").end, 9);

@@ -4,7 +4,9 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::pin::Pin;
+use std::sync::{Mutex, OnceLock};
+use std::thread::JoinHandle;
 
 use snag_server::sql::{SingleUser, SqlFront, serve};
 use snag_warehouse::{EmbeddedOptions, Warehouse};
@@ -14,7 +16,12 @@ pub const PASSWORD: &str = "open:sesame";
 
 pub struct Front {
     pub address: SocketAddr,
-    pub warehouse: Warehouse,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    stop: tokio::sync::oneshot::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 /// The front of this process: an engine can be opened only once in each.
@@ -27,8 +34,9 @@ pub fn front() -> &'static Front {
             .expect("the engine starts; `make engine` fetches its library");
         let front = SqlFront::new(warehouse.clone(), SingleUser::new(USER, PASSWORD));
         let (tell, address) = std::sync::mpsc::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         // A runtime of its own, since each test has one that ends with it.
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
                 .build()
@@ -39,21 +47,62 @@ pub fn front() -> &'static Front {
                     .expect("a port");
                 tell.send(listener.local_addr().expect("an address"))
                     .expect("the test waits");
-                serve(front, listener, std::future::pending())
+                serve(front, listener, async { drop(stopped.await) })
                     .await
                     .expect("the front serves");
             });
+            // What still runs ends with the runtime, and lets go of the engine.
+            drop(runtime);
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(warehouse.close());
         });
         Front {
             address: address.recv().expect("the front starts"),
-            warehouse,
+            running: Mutex::new(Some(Running { stop, thread })),
         }
     })
+}
+
+/// Runs the steps one after the other, each on a task of its own, and closes the front: the
+/// engine's threads must not run into the end of the process.
+pub async fn run_steps(steps: Vec<(&'static str, Pin<Box<dyn Future<Output = ()> + Send>>)>) {
+    let mut failed = Vec::new();
+    for (name, step) in steps {
+        let started = std::time::Instant::now();
+        let outcome = tokio::spawn(step).await;
+        println!(
+            "{name}: {} in {:.1?}",
+            if outcome.is_ok() { "ok" } else { "FAILED" },
+            started.elapsed()
+        );
+        if outcome.is_err() {
+            failed.push(name);
+        }
+    }
+    front().close();
+    assert!(failed.is_empty(), "failed: {failed:?}");
+}
+
+/// The steps of a test by the names of their functions.
+#[macro_export]
+macro_rules! steps {
+    ($($name:ident),* $(,)?) => {
+        vec![$((stringify!($name), Box::pin($name()) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>)),*]
+    };
 }
 
 impl Front {
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Stops serving and closes the engine.
+    pub fn close(&self) {
+        let running = self.running.lock().expect("no panic").take();
+        if let Some(Running { stop, thread }) = running {
+            let _ = stop.send(());
+            thread.join().expect("the front closes");
+        }
     }
 }
 
@@ -103,6 +152,7 @@ pub fn run_client(command: &mut std::process::Command) {
         .env_remove("HTTP_PROXY")
         .output()
         .expect("the client starts");
+    front.close();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(
         output.status.success(),

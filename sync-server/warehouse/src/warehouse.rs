@@ -15,6 +15,15 @@ use crate::{Query, WarehouseError};
 /// Bytes in the order they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, WarehouseError>> + Send>>;
 
+/// What a statement or a streamed insert added, views included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows; 0 where the transport does not tell.
+    pub rows: u64,
+    /// Bytes of them before compression; 0 where the transport does not tell.
+    pub bytes: u64,
+}
+
 /// ClickHouse, wherever it runs. Clones share one.
 #[derive(Clone)]
 pub struct Warehouse {
@@ -131,11 +140,22 @@ impl Warehouse {
     /// # Errors
     /// As ClickHouse says.
     pub async fn execute(&self, query: impl Into<Query>) -> Result<(), WarehouseError> {
+        self.execute_counted(query).await.map(drop)
+    }
+
+    /// As [`Warehouse::execute`], and tells what an `INSERT … SELECT` added.
+    ///
+    /// # Errors
+    /// As ClickHouse says.
+    pub async fn execute_counted(&self, query: impl Into<Query>) -> Result<Counts, WarehouseError> {
         let query = query.into();
         let _written = Written(&self.generation);
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.execute(query).await,
-            Transport::Remote(remote) => remote.execute(query).await,
+            Transport::Remote(remote) => {
+                remote.execute(query).await?;
+                Ok(Counts::default())
+            }
         }
     }
 
@@ -149,11 +169,14 @@ impl Warehouse {
         &self,
         statement: Query,
         data: ByteStream,
-    ) -> Result<(), WarehouseError> {
+    ) -> Result<Counts, WarehouseError> {
         let _written = Written(&self.generation);
         match &*self.transport {
             Transport::Embedded(embedded) => embedded.insert_stream(statement, data).await,
-            Transport::Remote(remote) => remote.insert_stream(statement, data).await,
+            Transport::Remote(remote) => {
+                remote.insert_stream(statement, data).await?;
+                Ok(Counts::default())
+            }
         }
     }
 

@@ -136,6 +136,11 @@ impl Redactor {
         self.apps.allows(&app_name(app))
     }
 
+    /// Whether a program is looked at, by its name as records carry it.
+    pub(crate) fn allows_name(&self, name: &str) -> bool {
+        self.apps.allows(name)
+    }
+
     /// The hash of a label: of the normalised text alone, so that the server can check
     /// that a text gives its hash.
     #[must_use]
@@ -191,7 +196,11 @@ impl Redactor {
 
     /// A task's name or an error's code, said in a program.
     pub(crate) fn named(&self, kind: LabelKind, app: &Arc<str>, raw: &str) -> Named {
-        let text = normalise(raw);
+        let text = if is_code(kind, raw) {
+            raw.to_owned()
+        } else {
+            normalise(raw)
+        };
         let label = self.keyed.label(&text);
         Named {
             identity: self.keyed.identity(hash::NAME, &[raw]),
@@ -256,6 +265,23 @@ pub fn app_name(raw: &str) -> String {
     }
     let name: String = name.chars().take(APP_CHARS_MAX).collect();
     name.trim_end().to_owned()
+}
+
+/// Whether a name is a program's own word (`ERR_TIMEOUT`, `ORA-00942`, `invoice.create`),
+/// which says the more the less is taken out of it. An error's code may hold up to five
+/// digits; more are an identifier of something.
+fn is_code(kind: LabelKind, raw: &str) -> bool {
+    let digits_max = match kind {
+        LabelKind::Error => 5,
+        LabelKind::Task => 0,
+        LabelKind::Screen | LabelKind::Element => return false,
+    };
+    raw.len() <= APP_CHARS_MAX
+        && raw.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && raw
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'))
+        && raw.bytes().filter(u8::is_ascii_digit).count() <= digits_max
 }
 
 /// A role as records carry it.

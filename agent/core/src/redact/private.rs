@@ -31,7 +31,6 @@ const BROWSERS: &[&str] = &[
     "falkon",
     "konqueror",
     "midori",
-    "web",
 ];
 
 /// Parts of browsers' names, for names that are written as one word.

@@ -356,7 +356,7 @@ const BEFORE_NAMES: &str = "
 mr mrs ms miss mister sir madam dr prof professor doktor herr herrn frau fräulein familie fam monsieur madame mademoiselle mme mlle señor señora sr sra don doña signor signora sig
 dhr mevr meneer mevrouw pan pani dear hello hi hey welcome hallo liebe lieber guten moin servus willkommen bonjour salut cher chère bienvenue hola querido querida bienvenido bienvenida ciao caro cara benvenuto
 benvenuta beste hoi welkom with by from to for mit von an bei für avec par pour chez con por para per met door voor at @ cc bcc re an: via geb née né signed unterschrift erstellt gesendet sent via господин госпожа г-н г-жа
-уважаемый уважаемая пациент клиент κύριος κυρία
+aufgabe task todo reminder erinnerung wiedervorlage уважаемый уважаемая пациент клиент κύριος κυρία
 ";
 
 /// Parts of names that are written small.
@@ -414,8 +414,41 @@ abrir aceptar actividad actualizar administración agregar ajustes albarán alta
 acquisti aggiungi aiuto anagrafica anteprima apri archivio articoli attività avvio azienda bozze cancella cartella cerca chiudi cliente clienti codice conferma conti conto contratti crea dati dettagli documenti elenco elimina esci fattura fatture fatturazione file fornitori gestione impostazioni indirizzo inserisci invia inviati lista magazzino messaggi modifica nuova nuovo ordine ordini pagamenti pagina pannello posta preventivo prodotti progetto progetti rapporto ricerca ricevuta salva scheda senza sicurezza stampa strumenti tabella tutti utente utenti vendite
 aanmaken aanmelden afbeelding afdrukken agenda annuleren artikelen bekijken beheer bestand bestanden bestelling bestellingen bewerken bewaren betaling betalingen contacten dashboard details doorsturen facturen factuur gebruiker gebruikers gegevens geschiedenis help hulp importeren instellingen inloggen klanten kopiëren levering lijst map mappen melding meldingen mijn nieuw nieuwe offerte openen opslaan overzicht pagina postvak printen producten rapport rapporten relaties sluiten taak taken tekst toevoegen verwijderen verkoop verzenden voorraad wachtwoord weergave wijzigen zoeken zonder
 acme adobe amazon android api apple asana atlassian aws azure bitbucket bootstrap chrome citrix confluence contoso datev dhl docker dropbox dynamics ebay erp facebook fiori firefox fritz github gitlab gmail gnome google grafana hana hr hubspot ibm instagram intranet iphone jenkins jira kde kubernetes libreoffice linkedin linux lotus magento mac microsoft mozilla mysql navision netsuite netweaver nextcloud notion odoo office oracle outlook paypal pos postgresql python quickbooks red sage salesforce sap sapgui servicenow sharepoint shopify shopware siemens simatic skype slack snow sql stripe successfactors teams tableau trello ubuntu vmware vscode whatsapp windows woocommerce wordpress workday xero youtube zendesk zoho bi ui ux gui kpi pdf csv xml json html url faq id ok
+nr no num vom tel abs ca bzw inkl zzgl std st art pos abt z str gmbh ag kg co inc ltd llc mbh
 список заказов заказ заказы настройки поиск главная документ документы файл отчет отчёт отчеты клиенты пациенты новый новая новое счет счета сообщения входящие отправленные календарь помощь склад товары создать редактировать открыть сохранить печать панель управления личный кабинет
 ";
+
+/// What follows a company's name, which may be a person's.
+const COMPANIES: &[&str] = &[
+    "gmbh", "ag", "kg", "ohg", "gbr", "ug", "mbh", "inc", "ltd", "llc", "llp", "corp", "plc",
+    "sarl", "sas", "sa", "bv", "nv", "spa", "srl", "oy", "ab", "aps", "as", "ek", "ev",
+];
+
+/// Ends of German compounds that name a thing kept about people.
+const ENTITY_ENDINGS: &[&str] = &[
+    "akte",
+    "rechnung",
+    "antrag",
+    "vertrag",
+    "kunde",
+    "kundin",
+    "patient",
+    "patientin",
+    "mitarbeiter",
+    "mitarbeiterin",
+    "gutachten",
+    "zeugnis",
+    "befund",
+    "konto",
+    "auftrag",
+    "angebot",
+    "termin",
+    "besprechung",
+    "bescheid",
+    "attest",
+    "rezept",
+    "gespräch",
+];
 
 /// Months, with the short forms in use.
 const MONTHS: &str = "
@@ -500,11 +533,17 @@ pub(super) fn is_known(word: &str) -> bool {
 /// Whether a person, or a thing kept about one, is named next to this word.
 pub(super) fn is_entity(word: &str) -> bool {
     ENTITY_SET.contains(word)
+        || (word.chars().count() >= 9 && ENTITY_ENDINGS.iter().any(|end| word.ends_with(end)))
+}
+
+/// Whether a name stands before this word.
+pub(super) fn is_after_name(word: &str) -> bool {
+    is_entity(word) || COMPANIES.contains(&word)
 }
 
 /// Whether a name may follow this word.
 pub(super) fn is_before_name(word: &str) -> bool {
-    ENTITY_SET.contains(word) || BEFORE_SET.contains(word)
+    is_entity(word) || BEFORE_SET.contains(word)
 }
 
 /// First names that are also words of interfaces or of the calendar.

@@ -26,6 +26,7 @@ pub async fn run(warehouse: &Warehouse) {
     reading::errors_are_classified(warehouse).await;
     reading::readonly_refuses(warehouse).await;
     reading::streams(warehouse).await;
+    reading::streams_are_whole_answers(warehouse).await;
     reading::abandoned_queries_end(warehouse).await;
     writing::types(warehouse).await;
     writing::a_large_insert_is_one_part(warehouse).await;

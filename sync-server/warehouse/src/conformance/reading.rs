@@ -317,3 +317,49 @@ async fn ends(warehouse: &Warehouse, word: &str) {
     }
     panic!("{word} still runs after ten seconds");
 }
+
+/// A streamed answer is the same bytes as a whole one, in every format the engine has,
+/// though it is computed in many blocks.
+pub(super) async fn streams_are_whole_answers(warehouse: &Warehouse) {
+    // Those want a schema, a certain shape of rows, or a wire of their own; `Raw` and the
+    // formats of floating times differ with each run.
+    const LEFT_OUT: &str = "name NOT IN ('PNG', 'Prometheus', 'MySQLWire', 'PostgreSQLWire', 'ODBCDriver2', 'CapnProto', \
+        'Protobuf', 'ProtobufSingle', 'ProtobufList', 'Template', 'GeoJSON', 'Npy', 'Avro', 'AvroConfluent', 'Buffers', 'Raw') \
+        AND name NOT LIKE '%Progress'";
+    let names =
+        format!("SELECT name FROM system.formats WHERE is_output AND {LEFT_OUT} ORDER BY name");
+    let names = warehouse
+        .select(Query::read(names))
+        .await
+        .expect("the formats");
+    let names = String::from_utf8(names.to_vec()).expect("names");
+    assert!(names.lines().count() > 40, "{names}");
+    for (rows, totals) in [
+        ("numbers(5)", ""),
+        ("numbers(0)", ""),
+        ("numbers(5)", " WITH TOTALS"),
+    ] {
+        for format in names.lines() {
+            let sql = format!(
+                "SELECT number AS `n \"x\"`, toString(any(number)) || '\\n' AS s FROM {rows} GROUP BY number{totals} ORDER BY number"
+            );
+            let query = Query::read(&sql)
+                .format(format)
+                .setting("max_block_size", 2)
+                .setting("max_threads", 1)
+                .setting("output_format_write_statistics", 0);
+            let whole = warehouse.select(query.clone()).await.expect(format);
+            let mut stream = warehouse.select_stream(query).await.expect(format);
+            let mut streamed = Vec::new();
+            while let Some(chunk) = stream.next().await {
+                streamed.extend_from_slice(&chunk.expect(format));
+            }
+            assert!(
+                streamed == whole,
+                "{format} of {sql}:\n{}\n--- and streamed:\n{}",
+                String::from_utf8_lossy(&whole),
+                String::from_utf8_lossy(&streamed)
+            );
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ffi::{RawAnalysis, RawConnection, RawResult, Symbols};
-use crate::{ErrorKind, WarehouseError};
+use crate::{Counts, ErrorKind, WarehouseError};
 
 /// Parameters of a statement: names and values in escaped text.
 pub(super) type Params = [(String, String)];
@@ -70,6 +70,17 @@ impl Connection {
         format: &str,
         params: &Params,
     ) -> Result<Bytes, WarehouseError> {
+        self.run(sql, format, params)?.into_bytes()
+    }
+
+    /// Runs a statement for what it does, and tells what it wrote.
+    pub(super) fn execute(&mut self, sql: &str, params: &Params) -> Result<Counts, WarehouseError> {
+        let answer = self.run(sql, "Null", params)?;
+        answer.check()?;
+        Ok(answer.written())
+    }
+
+    fn run(&mut self, sql: &str, format: &str, params: &Params) -> Result<Answer, WarehouseError> {
         let params = RawParams::new(params);
         // SAFETY: every pointer goes with its length and lives through the call.
         let raw = unsafe {
@@ -86,7 +97,7 @@ impl Connection {
                 params.names.len(),
             )
         };
-        Answer::new(&self.symbols, raw)?.into_bytes()
+        Answer::new(&self.symbols, raw)
     }
 
     /// Whether running a statement would leave nothing changed, as the engine's own parser
@@ -265,10 +276,12 @@ impl Insert<'_> {
     }
 
     /// Ends the data and waits until the rows are in.
-    pub(super) fn finish(self) -> Result<(), WarehouseError> {
+    pub(super) fn finish(self) -> Result<Counts, WarehouseError> {
         // SAFETY: the handle is live; `drop` destroys it, as the interface wants after `done`, too.
         let raw = unsafe { (self.connection.symbols.chdb_stream_done)(self.handle.as_ptr()) };
-        Answer::new(&self.connection.symbols, raw)?.check()
+        let answer = Answer::new(&self.connection.symbols, raw)?;
+        answer.check()?;
+        Ok(answer.written())
     }
 
     fn error(&self) -> Option<WarehouseError> {
@@ -317,6 +330,17 @@ impl Answer {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    fn written(&self) -> Counts {
+        // SAFETY: the handle is live.
+        let (rows, bytes) = unsafe {
+            (
+                (self.symbols.chdb_result_rows_written)(self.handle.as_ptr()),
+                (self.symbols.chdb_result_bytes_written)(self.handle.as_ptr()),
+            )
+        };
+        Counts { rows, bytes }
     }
 
     /// The output, without a copy: the bytes own the result.

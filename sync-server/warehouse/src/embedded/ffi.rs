@@ -86,6 +86,8 @@ symbols! {
     chdb_set_signal_handlers_enabled: fn(c_int),
     chdb_connect: fn(c_int, *const *const c_char) -> *mut RawConnection,
     chdb_close_conn: fn(*mut RawConnection),
+    chdb_result_rows_written: fn(RawResult) -> u64,
+    chdb_result_bytes_written: fn(RawResult) -> u64,
     chdb_query_with_params_n: fn(RawConnection, *const c_char, usize, *const c_char, usize,
         *const *const c_char, *const usize, *const *const c_char, *const usize, usize) -> RawResult,
     chdb_stream_query_with_params_n: fn(RawConnection, *const c_char, usize, *const c_char, usize,

@@ -4,6 +4,7 @@ mod connection;
 mod engine;
 mod ffi;
 mod library;
+mod output;
 mod pool;
 
 use std::path::PathBuf;
@@ -16,10 +17,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use self::connection::Stream;
 use self::engine::Engine;
+use self::output::{Joiner, Layout};
 use self::pool::{Guard, Pool, Session, SessionKey, Watch};
 use crate::query::{identifier, split_format};
-use crate::{ByteStream, ErrorKind, Query, WarehouseError};
+use crate::{ByteStream, Counts, ErrorKind, Query, WarehouseError};
 
 /// How to run ClickHouse in this process.
 #[derive(Debug, Clone)]
@@ -133,7 +136,7 @@ impl Embedded {
                     .connection()
                     .insert(&statement, "ArrowStream", &[])?;
                 insert.append(&data)?;
-                insert.finish()
+                insert.finish().map(drop)
             })
             .await
     }
@@ -145,10 +148,13 @@ impl Embedded {
             .await
     }
 
-    pub(crate) async fn execute(&self, query: Query) -> Result<(), WarehouseError> {
+    pub(crate) async fn execute(&self, query: Query) -> Result<Counts, WarehouseError> {
         let key = SessionKey::new(&query, &[]);
         self.executors
-            .run(key, move |session| run(session, &query).map(drop))
+            .run(key, move |session| {
+                check_readonly(session, &query)?;
+                session.connection().execute(&query.sql, &query.params)
+            })
             .await
     }
 
@@ -177,11 +183,18 @@ impl Embedded {
             }
             let _ended = Ended(watch);
             let format = query.format.as_deref().unwrap_or(DEFAULT_FORMAT);
-            let mut running = match session
-                .connection()
-                .stream(&query.sql, format, &query.params)
-            {
-                Ok(stream) => stream,
+            let layout = Layout::of(&query);
+            let connection = session.connection();
+            let source = match layout {
+                Layout::Document => connection
+                    .query(&query.sql, format, &query.params)
+                    .map(Source::whole),
+                _ => connection
+                    .stream(&query.sql, format, &query.params)
+                    .map(|blocks| Source::Blocks(blocks, Joiner::new(layout))),
+            };
+            let mut running = match source {
+                Ok(source) => source,
                 Err(error) => return drop(started.send(Err(error))),
             };
             // The first chunk comes before the answer, so that an error that it meets is the
@@ -235,7 +248,7 @@ impl Embedded {
         &self,
         query: Query,
         mut data: ByteStream,
-    ) -> Result<(), WarehouseError> {
+    ) -> Result<Counts, WarehouseError> {
         enum Part {
             Data(Bytes),
             End,
@@ -351,6 +364,33 @@ fn run(session: &mut Session, query: &Query) -> Result<Bytes, WarehouseError> {
         query.format.as_deref().unwrap_or(DEFAULT_FORMAT),
         &query.params,
     )
+}
+
+/// Where the bytes of a streamed answer come from.
+enum Source<'a> {
+    /// A document that is there already.
+    Whole(Option<Bytes>),
+    /// Blocks as the engine computes them.
+    Blocks(Stream<'a>, Joiner),
+}
+
+impl Source<'_> {
+    fn whole(bytes: Bytes) -> Self {
+        Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+
+    /// The next bytes, which are never none. Blocks while the engine computes.
+    fn next(&mut self) -> Option<Result<Bytes, WarehouseError>> {
+        match self {
+            Self::Whole(bytes) => bytes.take().map(Ok),
+            Self::Blocks(blocks, joiner) => loop {
+                match blocks.next()?.map(|block| joiner.join(block)) {
+                    Ok(bytes) if bytes.is_empty() => {}
+                    item => return Some(item),
+                }
+            },
+        }
+    }
 }
 
 /// Says so when a stream's thread is through with its query, however it ends.

@@ -326,9 +326,10 @@ fn stands_before(tokens: &[Token<'_>], start: usize) -> bool {
         if token.text == "@" {
             return true;
         }
-        let sign = matches!(token.text, " " | "." | "," | ":" | "#" | "(" | "!");
+        let sign = matches!(token.text, " " | "." | "," | ":" | "#" | "(" | "!")
+            || PLACEHOLDERS.contains(&token.text);
         skipped += 1;
-        if !sign || skipped > 3 {
+        if !sign || skipped > 4 {
             return false;
         }
     }
@@ -362,7 +363,7 @@ fn comma_name(tokens: &[Token<'_>], end: usize) -> bool {
 fn before_entity(tokens: &[Token<'_>], end: usize) -> bool {
     tokens.get(end).is_some_and(|token| token.text == " ")
         && tokens.get(end + 1).is_some_and(|token| {
-            token.kind.is_some() && words::is_entity(&token.text.to_lowercase())
+            token.kind.is_some() && words::is_after_name(&token.text.to_lowercase())
         })
 }
 
