@@ -197,10 +197,13 @@ impl Engine {
         let t = input.t.max(self.state.latest);
         self.state.latest = t;
         match self.redact(&input.kind) {
-            // What the capture can see is no input of a session that is not looked at.
-            Ok(Clean::Capture(reactions)) if self.state.away.is_some() => {
+            // What the capture can see is no input of a person: it begins and prolongs no session.
+            Ok(Clean::Capture(reactions)) => {
                 self.advance(t, sink);
                 self.state.reactions = reactions;
+                if !reactions {
+                    self.state.dead_click.answer();
+                }
             }
             Ok(clean) => self.look(t, clean, sink),
             Err(reason) => self.look_away(t, reason, sink),

@@ -86,13 +86,16 @@ const ANSWERING: [&str; 8] = [
     "combo_box",
 ];
 
-struct Oracle<'r> {
-    inputs: &'r [Input],
+struct Oracle {
+    /// Without the lines that say what the capture sees.
+    inputs: Vec<Input>,
+    /// Those lines: before which input they stand, when, and what they say.
+    captures: Vec<(usize, u64, bool)>,
     /// Of the screens in the recording.
     identities: BTreeMap<(String, String), u64>,
 }
 
-impl Oracle<'_> {
+impl Oracle {
     fn sessions(&self) -> Vec<Session> {
         let mut sessions = Vec::new();
         let mut start = 0;
@@ -210,23 +213,23 @@ impl Oracle<'_> {
             .element
             .as_ref()
             .is_some_and(|element| ANSWERING.contains(&element.role.as_str()));
-        let sees = self.inputs[..click.release]
+        let sees = self
+            .captures
             .iter()
-            .rev()
-            .find_map(|input| match input.kind {
-                InputKind::Capture { reactions } => Some(reactions),
-                _ => None,
-            })
-            .unwrap_or(false);
+            .rfind(|(before, _, _)| *before <= click.release)
+            .is_some_and(|(_, _, reactions)| *reactions);
         let answered = (click.press + 1..to).any(|at| {
             let input = &self.inputs[at];
-            let answer = match input.kind {
-                InputKind::Reaction | InputKind::Focus { .. } | InputKind::Key { .. } => true,
-                InputKind::Capture { reactions } => !reactions && at > click.release,
-                _ => false,
-            };
+            let answer = matches!(
+                input.kind,
+                InputKind::Reaction | InputKind::Focus { .. } | InputKind::Key { .. }
+            );
             answer && input.t - click.t <= 2_500
         });
+        let blinded = self.captures.iter().any(|(before, t, reactions)| {
+            !reactions && (click.release + 1..=to).contains(before) && t - click.t <= 2_500
+        });
+        let answered = answered || blinded;
         answers && sees && !answered
     }
 
@@ -626,7 +629,22 @@ fn oracle_says(inputs: &[Input]) -> Vec<Session> {
             ((app, screen), identity)
         })
         .collect();
-    Oracle { inputs, identities }.sessions()
+    let mut oracle = Oracle {
+        inputs: Vec::new(),
+        captures: Vec::new(),
+        identities,
+    };
+    for input in inputs {
+        match input.kind {
+            InputKind::Capture { reactions } => {
+                oracle
+                    .captures
+                    .push((oracle.inputs.len(), input.t, reactions));
+            }
+            _ => oracle.inputs.push(input.clone()),
+        }
+    }
+    oracle.sessions()
 }
 
 fn lines(inputs: &[Input]) -> String {

@@ -127,12 +127,8 @@ impl Engine {
                 }
                 return self.run(EventKind::Scroll, None, t, sink);
             }
-            Clean::Capture(reactions) => {
-                self.state.reactions = reactions;
-                if !reactions {
-                    self.state.dead_click.answer();
-                }
-            }
+            // Seen to before: it is no input.
+            Clean::Capture(_) => {}
             Clean::Press(button, point, target) => self.state.presses.press(
                 button,
                 Press {
