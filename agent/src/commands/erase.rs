@@ -24,8 +24,11 @@ pub fn run(paths: &Paths, options: &Options) -> Result<()> {
         "this deletes every record kept on this device; say --yes if that is meant"
     );
     let spool = open_spool(paths)?;
-    let records = spool.waiting().records() + spool.waiting().dead_letters;
-    // The next number survives in the ledger, so that none is given twice.
+    let waiting = spool.waiting();
+    let records = waiting.records() + waiting.dead_letters;
+    // Counted as what it is before the files go; numbers go on from where they were.
+    spool.settle(waiting.next_seq.saturating_sub(1), &[])?;
+    spool.count_drops("erased", waiting.records())?;
     drop(spool);
     for entry in std::fs::read_dir(paths.root())? {
         let path = entry?.path();
