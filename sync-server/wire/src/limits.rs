@@ -34,8 +34,9 @@ pub const LABEL_CHARS_MAX: usize = 200;
 /// Screens in a session's path: enough to tell flows apart, too few to retrace a day.
 pub const PATH_SCREENS_MAX: usize = 8;
 
-/// Longest session or run, in milliseconds: 48 hours. Longer ones are a clock fault.
-pub const DURATION_MS_MAX: u64 = 48 * 3_600_000;
+/// Longest session or run, in milliseconds: 31 days. A mouse that something keeps
+/// moving makes sessions of days; longer ones are a clock fault.
+pub const DURATION_MS_MAX: u64 = 31 * 86_400_000;
 
 /// Highest count of anything in one record: a thousand a second for 48 hours. Sums
 /// over any number of records stay far from overflowing.
