@@ -4,6 +4,7 @@
 //! **Invariant:** every process that is started here is ended by its id when its
 //! handle goes, and all traffic stays on the loopback.
 
+#[path = "../../agent/capture/tests/desktop/mod.rs"]
 pub mod desktop;
 pub mod generate;
 pub mod process;

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::desktop::Desktop;
+
 /// Where a program of this workspace lies: beside the test that runs.
 ///
 /// # Errors
@@ -264,6 +266,16 @@ impl Agent {
             .arg(&self.data)
             .args(arguments)
             .stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// The same on a desktop.
+    ///
+    /// # Errors
+    /// When the agent wasn't built.
+    pub fn command_on(&self, desktop: &Desktop, arguments: &[&str]) -> Result<Command> {
+        let mut command = desktop.command(binary("snag-agent")?);
+        command.arg("--data-dir").arg(&self.data).args(arguments);
         Ok(command)
     }
 

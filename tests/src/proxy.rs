@@ -2,8 +2,8 @@
 //! requests twice. One request a connection, so that each gets its own fault.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -43,7 +43,19 @@ pub struct Proxy {
     pub address: SocketAddr,
     /// What it did.
     pub counts: Arc<Counts>,
+    /// The requests it was given, as they came.
+    pub requests: Arc<Mutex<Vec<Vec<u8>>>>,
 }
+
+/// Everything passes untouched.
+pub const NO_FAULTS: Faults = Faults {
+    drop_answer: 0,
+    cut_request: 0,
+    cut_answer: 0,
+    repeat: 0,
+    race: 0,
+    delay: 0,
+};
 
 /// Starts a proxy in front of `upstream`. Faults follow from `seed` and the order of connections.
 ///
@@ -53,20 +65,25 @@ pub async fn start(upstream: SocketAddr, faults: Faults, seed: u64) -> std::io::
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let counts = Arc::new(Counts::default());
-    let shared = Arc::clone(&counts);
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let (shared, kept) = (Arc::clone(&counts), Arc::clone(&requests));
     tokio::spawn(async move {
         let mut connection = 0_u64;
         while let Ok((client, _)) = listener.accept().await {
             connection += 1;
             let rng = StdRng::seed_from_u64(seed ^ connection.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let counts = Arc::clone(&shared);
+            let (counts, requests) = (Arc::clone(&shared), Arc::clone(&kept));
             tokio::spawn(async move {
                 // A connection that ends badly is what the proxy is for.
-                let _ = serve(client, upstream, faults, rng, &counts).await;
+                let _ = serve(client, upstream, faults, rng, &counts, &requests).await;
             });
         }
     });
-    Ok(Proxy { address, counts })
+    Ok(Proxy {
+        address,
+        counts,
+        requests,
+    })
 }
 
 async fn serve(
@@ -75,8 +92,13 @@ async fn serve(
     faults: Faults,
     mut rng: StdRng,
     counts: &Counts,
+    requests: &Mutex<Vec<Vec<u8>>>,
 ) -> std::io::Result<()> {
     let request = read_message(&mut client).await?;
+    requests
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(request.clone());
     let mut dice = rng.random_range(0..100_u32);
     let mut falls = |share: u32| {
         let hit = dice < share;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use snag_e2e::desktop::Desktop;
+use snag_e2e::desktop::{Desktop, EVERYTHING, Hand, Pace};
 use snag_e2e::process::{Agent, Running, Server};
 
 fn main() -> Result<()> {
@@ -16,23 +16,25 @@ fn main() -> Result<()> {
     let mut server = Server::new(folder.path(), &[])?;
     let tokens = server.create_org("bench", 1)?;
     server.start()?;
-    let desktop = Desktop::start()?;
+    let desktop = Desktop::start(EVERYTHING);
+    let mut hand = Pointer {
+        hand: desktop.hand(),
+        x: 0,
+    };
     let agent = Agent::new(folder.path().join("agent"));
     agent.enroll(&server.url(), &tokens.enroll)?;
     let child = agent
-        .command(&["run"])?
-        .env("DISPLAY", &desktop.display)
+        .command_on(&desktop, &["run"])?
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
     let mut running = Running(child);
     let pid = running.0.id();
-    let mut hands = desktop.hands()?;
 
     // Until the first input arrives there's nothing to measure.
     let begin = Instant::now();
     loop {
-        hands.move_for(100, Duration::from_millis(500))?;
+        hand.move_for(100, Duration::from_millis(500));
         let status: serde_json::Value = serde_json::from_str(&agent.run(&["status", "--json"])?)?;
         if status["capture"]["counts"]["moves"].as_u64() > Some(0) {
             break;
@@ -43,7 +45,9 @@ fn main() -> Result<()> {
         );
     }
 
-    println!("headless agent, pid {pid}, Xvfb 1920x1080, pointer driven by XTEST");
+    println!(
+        "headless agent, pid {pid}, Xvfb 1280x800, openbox, accessibility on, pointer driven by XTEST"
+    );
     println!("| pace | moves | CPU of one core | RSS |");
     println!("|---|---|---|---|");
     let seconds = Duration::from_secs(30);
@@ -54,7 +58,7 @@ fn main() -> Result<()> {
     for pace in [125, 1_000] {
         let before = cpu_seconds(pid)?;
         let begin = Instant::now();
-        let moves = hands.move_for(pace, seconds)?;
+        let moves = hand.move_for(pace, seconds);
         row(
             &format!("{pace}/s"),
             moves,
@@ -67,8 +71,8 @@ fn main() -> Result<()> {
     let begin = Instant::now();
     let mut moves = 0;
     while moves < inputs {
-        moves += hands.move_for(4_000, Duration::from_secs(5))?;
-        hands.click(400, 400)?;
+        moves += hand.move_for(4_000, Duration::from_secs(5));
+        hand.hand.click_at((400, 400));
     }
     row(
         "4,000/s",
@@ -79,6 +83,27 @@ fn main() -> Result<()> {
     )?;
     running.stop(Duration::from_secs(20))?;
     server.stop()
+}
+
+struct Pointer {
+    hand: Hand,
+    x: i16,
+}
+
+impl Pointer {
+    /// Moves at `per_second` for `duration`, evenly paced; returns how many moves it made.
+    fn move_for(&mut self, per_second: u32, duration: Duration) -> u64 {
+        let begin = Instant::now();
+        let mut pace = Pace::of(Duration::from_secs(1) / per_second);
+        let mut moves = 0;
+        while begin.elapsed() < duration {
+            self.x = (self.x + 7) % 1_200;
+            self.hand.move_to((self.x, 400 + self.x % 97));
+            moves += 1;
+            pace.step();
+        }
+        moves
+    }
 }
 
 fn row(pace: &str, moves: u64, cpu_seconds: f64, wall: Duration, pid: u32) -> Result<()> {

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Prints every figure of BENCHMARKS.md, one section a bench. Some ten minutes on two
+# cores that have nothing else to do; figures from a busy machine mean little.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+section() { printf '\n## %s\n' "$1"; }
+
+cargo build --release --locked --bins
+section "Detection: inputs a second on one core, over the recordings"
+cargo bench --locked -q -p snag-core --bench detect
+section "Wire: bytes a record, compressed, over the recordings"
+cargo run --release --locked -q -p snag-agent --example wire_size
+section "Insert: rows a second by format, into the tables with their views; bytes an event row at rest"
+cargo bench --locked -q -p snag-warehouse --bench insert
+section "Ingest: events a second through HTTP, gzip, JSON and validation, over a direct JSONEachRow insert; acknowledgement"
+cargo bench --locked -q -p snag-server --bench ingest
+section "Insights: overview and hotspots, 10 million events, 100,000 sessions, 10 analysts"
+cargo bench --locked -q -p snag-server --bench insights
+section "Footprint of the headless agent"
+cargo run --release --locked -q -p snag-e2e --bin footprint
