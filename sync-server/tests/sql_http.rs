@@ -376,6 +376,46 @@ async fn inserts_take_their_data_from_url_and_body() {
     assert_eq!(count().await, "16\t312\n");
 }
 
+async fn the_summary_counts_what_was_read_and_written() {
+    text(post(
+        "/",
+        "CREATE TABLE http_counted (a UInt32) ENGINE MergeTree ORDER BY a",
+    ))
+    .await;
+    let summary = |request: RequestBuilder| async move {
+        let response = request.send().await.expect("an answer");
+        let summary = header(&response, "x-clickhouse-summary");
+        let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+        let field = |name: &str| summary[name].as_str().expect(name).to_owned();
+        [
+            field("read_rows"),
+            field("written_rows"),
+            field("result_rows"),
+        ]
+    };
+    assert_eq!(
+        summary(post("/", "INSERT INTO http_counted VALUES (1), (2), (3)")).await,
+        ["0", "3", "3"]
+    );
+    assert_eq!(
+        summary(post(
+            "/",
+            "INSERT INTO http_counted SELECT number FROM numbers(7)"
+        ))
+        .await[1],
+        "7"
+    );
+    let select = "SELECT a FROM http_counted WHERE a > 1";
+    assert_eq!(
+        summary(post("/?wait_end_of_query=1", select)).await,
+        ["10", "0", "7"]
+    );
+    assert_eq!(
+        summary(post("/?default_format=JSON", select)).await,
+        ["10", "0", "7"]
+    );
+}
+
 async fn requests_may_be_compressed() {
     text(post(
         "/",
@@ -676,6 +716,7 @@ async fn who_sends_much_still_hears_why_it_was_refused() {
 async fn the_interface_is_clickhouses() {
     run_steps(steps![
         queries_come_in_url_and_body,
+        the_summary_counts_what_was_read_and_written,
         the_answers_headers_are_clickhouses,
         health_needs_no_password,
         every_way_to_say_who_asks_is_taken_and_wrong_ones_are_refused,

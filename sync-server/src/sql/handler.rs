@@ -1,5 +1,6 @@
 //! One request, from its headers to its answer.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -7,7 +8,7 @@ use axum::extract::{Request, State};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use snag_warehouse::{Counts, Query, Warehouse};
+use snag_warehouse::{Counts, Query, ReadCounts, Warehouse};
 use uuid::Uuid;
 
 use super::access::{Access, Credentials, Scope, denied};
@@ -73,12 +74,12 @@ pub(super) async fn handle(State(front): State<SqlFront>, request: Request) -> R
     if is_head {
         *response.body_mut() = Body::empty();
     }
-    let elapsed_ns = started.elapsed().as_nanos();
-    let counts = response
+    let summary = response
         .extensions()
-        .get::<Counts>()
+        .get::<Summary>()
         .copied()
         .unwrap_or_default();
+    let summary = summary.to_json(started.elapsed().as_nanos());
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: Result<HeaderValue, _>| {
         if let Ok(value) = value {
@@ -96,10 +97,7 @@ pub(super) async fn handle(State(front): State<SqlFront>, request: Request) -> R
         "access-control-expose-headers",
         Ok(HeaderValue::from_static(EXPOSED)),
     );
-    set(
-        "x-clickhouse-summary",
-        HeaderValue::try_from(summary(counts, elapsed_ns)),
-    );
+    set("x-clickhouse-summary", HeaderValue::try_from(summary));
     set(
         "content-type",
         Ok(HeaderValue::from_static("text/plain; charset=UTF-8")),
@@ -107,13 +105,34 @@ pub(super) async fn handle(State(front): State<SqlFront>, request: Request) -> R
     response
 }
 
-/// Counts are those of what was written: an answer's rows are not known when its headers go.
-fn summary(counts: Counts, elapsed_ns: u128) -> String {
-    let Counts { rows, bytes } = counts;
-    format!(
-        "{{\"read_rows\":\"0\",\"read_bytes\":\"0\",\"written_rows\":\"{rows}\",\"written_bytes\":\"{bytes}\",\
-         \"total_rows_to_read\":\"0\",\"result_rows\":\"{rows}\",\"result_bytes\":\"{bytes}\",\"elapsed_ns\":\"{elapsed_ns}\"}}"
-    )
+/// What is known of a query when the headers of its answer go: all of it when the answer
+/// waited for its end or is one piece, else what it took to begin.
+#[derive(Clone, Copy, Default)]
+struct Summary {
+    read: Counts,
+    written: Counts,
+    result: Counts,
+}
+
+impl Summary {
+    fn to_json(self, elapsed_ns: u128) -> String {
+        let Self {
+            read,
+            written,
+            result,
+        } = self;
+        format!(
+            "{{\"read_rows\":\"{}\",\"read_bytes\":\"{}\",\"written_rows\":\"{}\",\"written_bytes\":\"{}\",\
+             \"total_rows_to_read\":\"{}\",\"result_rows\":\"{}\",\"result_bytes\":\"{}\",\"elapsed_ns\":\"{elapsed_ns}\"}}",
+            read.rows,
+            read.bytes,
+            written.rows,
+            written.bytes,
+            read.rows,
+            result.rows,
+            result.bytes,
+        )
+    }
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
@@ -457,7 +476,11 @@ impl<'a> Job<'a> {
             format: Some(name.clone()),
             ..self.query(&sql)
         };
-        let mut data = self.warehouse().select_stream(query).await?;
+        let counts = Arc::new(ReadCounts::default());
+        let mut data = self
+            .warehouse()
+            .select_stream_counted(query, Arc::clone(&counts))
+            .await?;
         if self.wait_for_end {
             data = wait_for_end(data).await?;
         }
@@ -467,6 +490,11 @@ impl<'a> Job<'a> {
                 "The answer can't be compressed at this level",
             )
         })?;
+        response.extensions_mut().insert(Summary {
+            read: counts.read(),
+            result: counts.result(),
+            written: Counts::default(),
+        });
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -535,7 +563,11 @@ impl<'a> Job<'a> {
 /// The answer of a statement that answers nothing; what it wrote goes to the summary.
 fn done(counts: Counts) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(counts);
+    response.extensions_mut().insert(Summary {
+        written: counts,
+        result: counts,
+        read: Counts::default(),
+    });
     response
 }
 

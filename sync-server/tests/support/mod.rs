@@ -63,9 +63,12 @@ pub fn front() -> &'static Front {
     })
 }
 
+/// A step of a test, not yet run.
+pub type Step = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Runs the steps one after the other, each on a task of its own, and closes the front: the
 /// engine's threads must not run into the end of the process.
-pub async fn run_steps(steps: Vec<(&'static str, Pin<Box<dyn Future<Output = ()> + Send>>)>) {
+pub async fn run_steps(steps: Vec<(&'static str, Step)>) {
     let mut failed = Vec::new();
     for (name, step) in steps {
         let started = std::time::Instant::now();

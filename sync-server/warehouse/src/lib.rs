@@ -36,7 +36,7 @@ pub use embedded::EmbeddedOptions;
 pub use error::{ErrorKind, WarehouseError};
 pub use query::Query;
 pub use remote::RemoteOptions;
-pub use warehouse::{ByteStream, Counts, Warehouse};
+pub use warehouse::{ByteStream, Counts, ReadCounts, Warehouse};
 
 /// The version of the embedded engine that this crate is written for.
 pub const ENGINE_VERSION: &str = "26.7.3";

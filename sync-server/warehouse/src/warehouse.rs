@@ -15,13 +15,50 @@ use crate::{Query, WarehouseError};
 /// Bytes in the order they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, WarehouseError>> + Send>>;
 
-/// What a statement or a streamed insert added, views included.
+/// Rows and bytes: of what a statement or a streamed insert added, views included, or of
+/// what a query read or returned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Rows; 0 where the transport does not tell.
     pub rows: u64,
     /// Bytes of them before compression; 0 where the transport does not tell.
     pub bytes: u64,
+}
+
+/// What a streamed query has read and returned so far; 0 where the transport does not tell.
+#[derive(Debug, Default)]
+pub struct ReadCounts {
+    read_rows: AtomicU64,
+    read_bytes: AtomicU64,
+    result_rows: AtomicU64,
+    result_bytes: AtomicU64,
+}
+
+impl ReadCounts {
+    pub(crate) fn add(&self, read_rows: u64, read_bytes: u64, result_rows: u64, result_bytes: u64) {
+        self.read_rows.fetch_add(read_rows, Ordering::Relaxed);
+        self.read_bytes.fetch_add(read_bytes, Ordering::Relaxed);
+        self.result_rows.fetch_add(result_rows, Ordering::Relaxed);
+        self.result_bytes.fetch_add(result_bytes, Ordering::Relaxed);
+    }
+
+    /// What was read from tables.
+    #[must_use]
+    pub fn read(&self) -> Counts {
+        Counts {
+            rows: self.read_rows.load(Ordering::Relaxed),
+            bytes: self.read_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What was returned, its bytes as they are in memory.
+    #[must_use]
+    pub fn result(&self) -> Counts {
+        Counts {
+            rows: self.result_rows.load(Ordering::Relaxed),
+            bytes: self.result_bytes.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// ClickHouse, wherever it runs. Clones share one.
@@ -129,8 +166,20 @@ impl Warehouse {
     /// # Errors
     /// What fails before the first bytes fails here, what fails later is the stream's last item.
     pub async fn select_stream(&self, query: Query) -> Result<ByteStream, WarehouseError> {
+        self.select_stream_counted(query, Arc::default()).await
+    }
+
+    /// As [`Warehouse::select_stream`], and counts what is read as it goes.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn select_stream_counted(
+        &self,
+        query: Query,
+        counts: Arc<ReadCounts>,
+    ) -> Result<ByteStream, WarehouseError> {
         match &*self.transport {
-            Transport::Embedded(embedded) => embedded.select_stream(query).await,
+            Transport::Embedded(embedded) => embedded.select_stream(query, counts).await,
             Transport::Remote(remote) => remote.select_stream(query).await,
         }
     }

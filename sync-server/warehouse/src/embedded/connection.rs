@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ffi::{RawAnalysis, RawConnection, RawResult, Symbols};
-use crate::{Counts, ErrorKind, WarehouseError};
+use crate::{Counts, ErrorKind, ReadCounts, WarehouseError};
 
 /// Parameters of a statement: names and values in escaped text.
 pub(super) type Params = [(String, String)];
@@ -71,6 +71,19 @@ impl Connection {
         params: &Params,
     ) -> Result<Bytes, WarehouseError> {
         self.run(sql, format, params)?.into_bytes()
+    }
+
+    /// Runs a statement, returns its whole output and counts what it read.
+    pub(super) fn query_counted(
+        &mut self,
+        sql: &str,
+        format: &str,
+        params: &Params,
+        counts: &ReadCounts,
+    ) -> Result<Bytes, WarehouseError> {
+        let answer = self.run(sql, format, params)?;
+        answer.count(counts);
+        answer.into_bytes()
     }
 
     /// Runs a statement for what it does, and tells what it wrote.
@@ -209,8 +222,9 @@ pub(super) struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// The next chunk, or `None` at the end. Blocks while the engine computes.
-    pub(super) fn next(&mut self) -> Option<Result<Bytes, WarehouseError>> {
+    /// The next chunk, or `None` at the end; `counts` grows by what it took to compute it.
+    /// Blocks while the engine computes.
+    pub(super) fn next(&mut self, counts: &ReadCounts) -> Option<Result<Bytes, WarehouseError>> {
         if self.ended {
             return None;
         }
@@ -221,7 +235,10 @@ impl Stream<'_> {
                 self.answer.handle.as_ptr(),
             )
         };
-        let chunk = Answer::new(&self.connection.symbols, raw).and_then(Answer::into_bytes);
+        let chunk = Answer::new(&self.connection.symbols, raw).and_then(|answer| {
+            answer.count(counts);
+            answer.into_bytes()
+        });
         match chunk {
             Ok(bytes) if bytes.is_empty() => {
                 self.ended = true;
@@ -330,6 +347,20 @@ impl Answer {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    fn count(&self, counts: &ReadCounts) {
+        let (symbols, handle) = (&self.symbols, self.handle.as_ptr());
+        // SAFETY: the handle is live.
+        let [read_rows, read_bytes, result_rows, result_bytes] = unsafe {
+            [
+                (symbols.chdb_result_storage_rows_read)(handle),
+                (symbols.chdb_result_storage_bytes_read)(handle),
+                (symbols.chdb_result_rows_read)(handle),
+                (symbols.chdb_result_bytes_read)(handle),
+            ]
+        };
+        counts.add(read_rows, read_bytes, result_rows, result_bytes);
     }
 
     fn written(&self) -> Counts {

@@ -22,7 +22,7 @@ use self::engine::Engine;
 use self::output::{Joiner, Layout};
 use self::pool::{Guard, Pool, Session, SessionKey, Watch};
 use crate::query::{identifier, split_format};
-use crate::{ByteStream, Counts, ErrorKind, Query, WarehouseError};
+use crate::{ByteStream, Counts, ErrorKind, Query, ReadCounts, WarehouseError};
 
 /// How to run ClickHouse in this process.
 #[derive(Debug, Clone)]
@@ -158,7 +158,11 @@ impl Embedded {
             .await
     }
 
-    pub(crate) async fn select_stream(&self, query: Query) -> Result<ByteStream, WarehouseError> {
+    pub(crate) async fn select_stream(
+        &self,
+        query: Query,
+        counts: Arc<ReadCounts>,
+    ) -> Result<ByteStream, WarehouseError> {
         let permit = self.stream_permit().await?;
         let session = self.stream_session(&SessionKey::new(&query, &[]));
         let (started, start) = oneshot::channel();
@@ -187,7 +191,7 @@ impl Embedded {
             let connection = session.connection();
             let source = match layout {
                 Layout::Document => connection
-                    .query(&query.sql, format, &query.params)
+                    .query_counted(&query.sql, format, &query.params, &counts)
                     .map(Source::whole),
                 _ => connection
                     .stream(&query.sql, format, &query.params)
@@ -199,7 +203,7 @@ impl Embedded {
             };
             // The first chunk comes before the answer, so that an error that it meets is the
             // answer's and not a broken stream's.
-            let mut chunk = running.next();
+            let mut chunk = running.next(&counts);
             if let Some(Err(error)) = chunk {
                 return drop(started.send(Err(error)));
             }
@@ -215,7 +219,7 @@ impl Embedded {
                 if end || !matches!(sent, Ok(Ok(()))) {
                     return;
                 }
-                chunk = running.next();
+                chunk = running.next(&counts);
             }
         })?;
         let outcome = start.await.map_err(|_| WarehouseError::closed())?;
@@ -380,11 +384,11 @@ impl Source<'_> {
     }
 
     /// The next bytes, which are never none. Blocks while the engine computes.
-    fn next(&mut self) -> Option<Result<Bytes, WarehouseError>> {
+    fn next(&mut self, counts: &ReadCounts) -> Option<Result<Bytes, WarehouseError>> {
         match self {
             Self::Whole(bytes) => bytes.take().map(Ok),
             Self::Blocks(blocks, joiner) => loop {
-                match blocks.next()?.map(|block| joiner.join(block)) {
+                match blocks.next(counts)?.map(|block| joiner.join(block)) {
                     Ok(bytes) if bytes.is_empty() => {}
                     item => return Some(item),
                 }

@@ -14,7 +14,7 @@ use crate::query::split_format;
 /// What blocks of a format are to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// Rows alone.
+    /// Rows alone, each of a byte at least: a block without bytes would look like the end.
     Rows,
     /// So many lines of names and types in front of the rows.
     Lines(usize),
@@ -90,9 +90,6 @@ impl Layout {
                 | "native"
                 | "msgpack"
                 | "bsoneachrow"
-                | "rawblob"
-                | "null"
-                | "lineasstring"
                 | "protobuf",
                 0,
             ) => Self::Rows,
