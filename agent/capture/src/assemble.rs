@@ -13,7 +13,7 @@ use snag_core::{Button, Input, InputKind, LabelHash};
 
 use crate::CaptureItem;
 use crate::health::{Board, Source, SourceState};
-use crate::queue::{Focused, Queue, Seen, What};
+use crate::queue::{Focused, Queue, Seen, Taken, What};
 
 /// A change of screen that comes this long after the last input of a person (ms) is told when they are back: a player
 /// that shows the next song must not keep a session open all night.
@@ -104,7 +104,6 @@ impl Assembler {
         let Some(head) = self.seen.front() else {
             return Head::Empty;
         };
-        let late = |deadline: Instant| Instant::now() >= deadline;
         let t = head.t;
         match &head.what {
             What::Press {
@@ -113,10 +112,11 @@ impl Assembler {
                 y,
                 under,
             } => {
-                let answer = under.take();
-                if answer.is_none() && !late(under.deadline) {
-                    return Head::Waits(under.deadline);
-                }
+                let answer = match under.take() {
+                    Taken::Answer(under) => Some(under),
+                    Taken::NotYet => return Head::Waits(under.deadline),
+                    Taken::Late => None,
+                };
                 let (button, x, y) = (*button, *x, *y);
                 match &answer {
                     None => self.board.element_late.fetch_add(1, Relaxed),
@@ -147,12 +147,11 @@ impl Assembler {
                 }
             }
             What::Focus(answer) => {
-                let found = answer.take();
-                if found.is_none() && !late(answer.deadline) {
-                    return Head::Waits(answer.deadline);
-                }
-                if let Some(focused) = found.flatten() {
-                    self.focused(t, focused);
+                match answer.take() {
+                    Taken::Answer(Some(focused)) => self.focused(t, focused),
+                    Taken::NotYet => return Head::Waits(answer.deadline),
+                    // One that is late is told anew when it comes.
+                    Taken::Answer(None) | Taken::Late => {}
                 }
             }
             What::Move { x, y } => {

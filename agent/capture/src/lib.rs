@@ -75,9 +75,9 @@ impl CaptureOptions {
         Self {
             redactor,
             own_processes: Vec::new(),
-            // A look-up takes 1 to 5 ms; a busy computer may take fifty times that. Nobody waits for it but the
+            // A look-up takes 1 to 5 ms; a busy computer may take a hundred times that. Nobody waits for it but the
             // question whether to ask for feedback.
-            element_deadline: Duration::from_millis(250),
+            element_deadline: Duration::from_millis(500),
             // x-win takes half a millisecond.
             window_deadline: Duration::from_millis(250),
         }
@@ -221,7 +221,7 @@ fn on_button(
                 && let Command::Press { reply, .. } = error.into_inner()
             {
                 // The desktop thread cannot keep up or is gone: this press goes without its element.
-                reply.send(Under::default());
+                let _ = reply.send(Under::default());
             }
             What::Press {
                 button,

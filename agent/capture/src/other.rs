@@ -61,7 +61,7 @@ pub(crate) fn start(
             loop {
                 match commands.try_recv() {
                     Ok(Command::Press { reply, .. }) => {
-                        reply.send(Under {
+                        let _ = reply.send(Under {
                             own,
                             ..Under::default()
                         });
@@ -88,7 +88,7 @@ pub(crate) fn start(
                         let (answer, reply) = context.queue.question(context.window_deadline);
                         context.queue.push(What::Focus(answer));
                         let window = format!("{:x}", told.id);
-                        reply.send(Some(Focused {
+                        let _ = reply.send(Some(Focused {
                             own,
                             app: told.app.clone(),
                             window,

@@ -295,7 +295,7 @@ impl A11y {
     }
 
     /// The program of a process.
-    async fn program(&self, pid: u32) -> Result<Option<Object>, Failure> {
+    pub(crate) async fn program(&self, pid: u32) -> Result<Option<Object>, Failure> {
         if let Some(program) = self.programs.borrow().get(&pid) {
             return Ok(Some(program.clone()));
         }

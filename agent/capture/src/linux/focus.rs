@@ -20,6 +20,20 @@ use crate::window::Told;
 const FOCUS_POLL: Duration = Duration::from_millis(500);
 const FOREVER: Duration = Duration::from_secs(3_600);
 
+/// How long getting to know a program may take. It holds up nobody.
+const GET_TO_KNOW: Duration = Duration::from_secs(5);
+
+impl Current {
+    fn told(&self, window: Window) -> Focused {
+        Focused {
+            own: self.own,
+            app: self.app.clone(),
+            window: format!("{window:x}"),
+            screen: self.screen.clone(),
+        }
+    }
+}
+
 impl Shell {
     pub(super) async fn follow_focus(self: Rc<Self>) {
         let reason = match self.follow_focus_until_it_fails().await {
@@ -80,7 +94,7 @@ impl Shell {
             let title =
                 event.atom == atoms._NET_WM_NAME || event.atom == u32::from(AtomEnum::WM_NAME);
             return if title {
-                self.look_at_title(event.window)
+                self.look_at_title(event.window, true)
             } else {
                 Ok(())
             };
@@ -122,13 +136,18 @@ impl Shell {
         self.current.borrow_mut().window = active;
         let Some(window) = active else { return Ok(()) };
         self.events.watch(window)?;
+        self.find_and_tell(window);
+        Ok(())
+    }
+
+    fn find_and_tell(self: &Rc<Self>, window: Window) {
+        self.current.borrow_mut().looking = true;
         let (answer, reply) = self
             .context
             .queue
             .question(self.context.window_deadline * 2);
         self.context.queue.push(What::Focus(answer));
         spawn_local(self.clone().find_window(window, reply));
-        Ok(())
     }
 
     async fn find_window(self: Rc<Self>, window: Window, reply: Reply<Option<Focused>>) {
@@ -150,28 +169,52 @@ impl Shell {
                 }
             },
         };
-        let focused = told.map(|told| {
-            let own = self.context.own.contains(&told.pid);
-            let private = redact::is_private(&told.app, &told.title);
-            let screen = self.screen(&told.app, &told.title);
-            let mut current = self.current.borrow_mut();
-            if current.window == Some(window) {
-                *current = Current {
-                    window: Some(window),
-                    app: told.app.clone(),
-                    screen: screen.clone(),
-                    private,
-                    own,
-                };
+        let still = self.current.borrow().window == Some(window);
+        let Some(told) = told else {
+            let _ = reply.send(None);
+            if still {
+                self.current.borrow_mut().looking = false;
             }
-            Focused {
-                own,
-                app: told.app,
-                window: format!("{window:x}"),
-                screen,
-            }
-        });
-        reply.send(focused);
+            return;
+        };
+        let focused = Current {
+            window: Some(window),
+            looking: false,
+            own: self.context.own.contains(&told.pid),
+            private: redact::is_private(&told.app, &told.title),
+            screen: self.screen(&told.app, &told.title),
+            app: told.app,
+        };
+        if still {
+            *self.current.borrow_mut() = focused.clone();
+        }
+        if let Err(late) = reply.send(Some(focused.told(window)))
+            && still
+        {
+            // Nobody waited any more, but it is the window that has the focus: a screen must not stay unknown.
+            self.tell(late);
+        }
+        if still {
+            // The title may have changed since it was read.
+            let _ = self.look_at_title(window, false);
+            self.get_to_know(told.pid).await;
+        }
+    }
+
+    fn tell(&self, focused: Option<Focused>) {
+        let (answer, reply) = self.context.queue.question(self.context.window_deadline);
+        let _ = reply.send(focused);
+        self.context.queue.push(What::Focus(answer));
+    }
+
+    /// Finds a process's program on the accessibility bus before it is first clicked, as that takes longest.
+    async fn get_to_know(&self, pid: u32) {
+        let known = self.a11y.borrow().clone();
+        if let Some(a11y) = known
+            && !self.context.own.contains(&pid)
+        {
+            let _ = tokio::time::timeout(GET_TO_KNOW, a11y.program(pid)).await;
+        }
     }
 
     async fn ask_window(&self) -> Option<Told> {
@@ -213,32 +256,35 @@ impl Shell {
         }
     }
 
-    fn look_at_title(self: &Rc<Self>, window: Window) -> Result<(), x::XError> {
+    /// Sees what the title of the window with the focus is, and tells if it names another screen. A title that changed
+    /// without doing so is still an answer of the window.
+    fn look_at_title(self: &Rc<Self>, window: Window, changed: bool) -> Result<(), x::XError> {
         let current = self.current.borrow().clone();
         // While the window itself is being looked up, the look-up brings the title.
-        if current.window != Some(window) || current.app.is_empty() {
+        if current.window != Some(window) || current.looking {
             return Ok(());
         }
-        let title = self.events.title(window)?;
+        if current.app.is_empty() {
+            // It was not known yet who it is; now it says something.
+            self.find_and_tell(window);
+            return Ok(());
+        }
+        let title = self.asked.title(window)?;
         let screen = self.screen(&current.app, &title);
         let private = redact::is_private(&current.app, &title);
         if screen == current.screen && private == current.private {
-            self.answered_by_the_window();
+            if changed {
+                self.answered_by_the_window();
+            }
             return Ok(());
         }
-        {
-            let mut now = self.current.borrow_mut();
-            now.screen.clone_from(&screen);
-            now.private = private;
-        }
-        let (answer, reply) = self.context.queue.question(self.context.window_deadline);
-        self.context.queue.push(What::Focus(answer));
-        reply.send(Some(Focused {
-            own: current.own,
-            app: current.app,
-            window: format!("{window:x}"),
+        let focused = Current {
             screen,
-        }));
+            private,
+            ..current
+        };
+        *self.current.borrow_mut() = focused.clone();
+        self.tell(Some(focused.told(window)));
         Ok(())
     }
 }

@@ -112,6 +112,8 @@ struct Current {
     screen: String,
     private: bool,
     own: bool,
+    /// It is being looked up.
+    looking: bool,
 }
 
 /// Presses by the point whose look-up they wait for.
@@ -129,6 +131,8 @@ struct Shell {
     damage: RefCell<Option<(WindowAt, Damage)>>,
     /// Presses that wait for the look-up at a point.
     waiting: RefCell<Waiting>,
+    /// What was found a moment ago, newest last.
+    found: RefCell<VecDeque<press::Recent>>,
     number: Cell<u64>,
     /// What was selected or got the focus lately, newest first: the entries of open menus, which are not found from
     /// their program's windows.
@@ -153,6 +157,7 @@ impl Shell {
             noise: RefCell::default(),
             damage: RefCell::default(),
             waiting: RefCell::default(),
+            found: RefCell::default(),
             number: Cell::new(0),
             selected: RefCell::default(),
             reactions: Cell::new(false),

@@ -1,7 +1,7 @@
 //! What is clicked: the window under the pointer, by the X server, and the element in it, by AT-SPI.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use snag_core::redact;
 use tokio::task::spawn_local;
@@ -15,6 +15,12 @@ use crate::queue::{Reply, Under};
 /// Look-ups of elements under way at once; further presses go without.
 const LOOKUPS_MAX: usize = 64;
 
+/// What was found at a point this long ago is still there: less than a hand needs for another click, enough for a
+/// program that clicks a thousand times a second.
+const A_MOMENT: Duration = Duration::from_millis(50);
+/// Finds remembered that long.
+const RECENT_MAX: usize = 16;
+
 /// What a look-up found, in a form that each press which asked gets a copy of.
 #[derive(Clone, Default)]
 struct Answered {
@@ -23,20 +29,51 @@ struct Answered {
     label: Option<snag_core::LabelText>,
 }
 
+impl From<Answered> for Under {
+    fn from(
+        Answered {
+            own,
+            element,
+            label,
+        }: Answered,
+    ) -> Self {
+        Self {
+            own,
+            element,
+            label,
+        }
+    }
+}
+
+/// A look-up of a moment ago.
+#[derive(Clone)]
+pub(super) struct Recent {
+    when: Instant,
+    point: (i32, i32),
+    at: Option<WindowAt>,
+    answered: Answered,
+    clicked: Option<Clicked>,
+}
+
 impl Shell {
     pub(super) fn pressed(self: &Rc<Self>, x: f64, y: f64, reply: Reply<Under>) {
         #[expect(clippy::cast_possible_truncation, reason = "pixels of a screen")]
         let point = (x.round() as i32, y.round() as i32);
         self.number.set(self.number.get() + 1);
         *self.watch.borrow_mut() = Some(Watch::new(self.number.get(), Instant::now(), point));
+        if let Some(recent) = self.found_a_moment_ago(point) {
+            let _ = reply.send(recent.answered.into());
+            self.watch_for_answers(point, recent.clicked, recent.at);
+            return;
+        }
         let mut waiting = self.waiting.borrow_mut();
         if let Some(asked) = waiting.get_mut(&point) {
-            // The same point a moment ago: its answer is this one's.
+            // The same point, asked just now: its answer is this one's.
             asked.push(reply);
             return;
         }
         if waiting.len() >= LOOKUPS_MAX {
-            reply.send(Under::default());
+            let _ = reply.send(Under::default());
             return;
         }
         waiting.insert(point, vec![reply]);
@@ -46,20 +83,18 @@ impl Shell {
 
     async fn look_up(self: Rc<Self>, point: (i32, i32)) {
         let at = self.window_at(point);
-        let mut result = Answered::default();
+        let mut answered = Answered::default();
         let mut clicked = None;
         if let Some((at, app)) = &at {
-            result.own = at.pid.is_some_and(|pid| self.context.own.contains(&pid));
-            if !result.own && self.may_look_at(app) {
-                let found = tokio::time::timeout(
-                    self.context.element_deadline,
-                    self.find_element(at, point),
-                )
-                .await;
+            answered.own = at.pid.is_some_and(|pid| self.context.own.contains(&pid));
+            if !answered.own && self.may_look_at(app) {
+                // A little less than the press waits, so that what is known without the element still counts.
+                let deadline = self.context.element_deadline * 9 / 10;
+                let found = tokio::time::timeout(deadline, self.find_element(at, point)).await;
                 if let Ok(Some(found)) = found {
                     let (element, label) = self.redacted(app, &found);
-                    result.element = Some(element);
-                    result.label = label;
+                    answered.element = Some(element);
+                    answered.label = label;
                     clicked = Some(Clicked {
                         object: found.object,
                         role: found.role,
@@ -68,19 +103,34 @@ impl Shell {
                 }
             }
         }
+        let at = at.map(|(at, _)| at);
         for reply in self.waiting.borrow_mut().remove(&point).unwrap_or_default() {
-            let Answered {
-                own,
-                element,
-                label,
-            } = result.clone();
-            reply.send(Under {
-                own,
-                element,
-                label,
-            });
+            let _ = reply.send(answered.clone().into());
         }
-        self.watch_for_answers(point, clicked, at.map(|(at, _)| at));
+        self.remember(Recent {
+            when: Instant::now(),
+            point,
+            at,
+            answered,
+            clicked: clicked.clone(),
+        });
+        self.watch_for_answers(point, clicked, at);
+    }
+
+    fn remember(&self, recent: Recent) {
+        if recent.answered.element.is_some() {
+            let mut found = self.found.borrow_mut();
+            if found.len() >= RECENT_MAX {
+                found.pop_front();
+            }
+            found.push_back(recent);
+        }
+    }
+
+    fn found_a_moment_ago(&self, point: (i32, i32)) -> Option<Recent> {
+        let mut found = self.found.borrow_mut();
+        found.retain(|recent| recent.when.elapsed() < A_MOMENT);
+        found.iter().rfind(|recent| recent.point == point).cloned()
     }
 
     fn window_at(&self, (x, y): (i32, i32)) -> Option<(WindowAt, String)> {
