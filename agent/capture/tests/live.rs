@@ -572,6 +572,26 @@ fn without_a_display_the_start_says_so() {
 }
 
 #[test]
+fn nothing_of_a_program_that_the_policy_leaves_out_is_looked_up() {
+    let desktop = Desktop::start(EVERYTHING);
+    let hand = desktop.hand();
+    let mut program = desktop.program("Payroll");
+    let dump = Dump::start(&desktop, &[PATIENT, "--deny=program.py"]);
+    program.tell("title Salaries");
+    for widget in ["live", "dead", "tab_details"] {
+        hand.click_at(program.place(widget));
+    }
+    wait_until("the clicks arrive", || dump.count("release") == 3);
+    let all = dump.stop();
+    assert!(all.iter().any(|line| line["in"] == "focus"));
+    let text = format!("{all:?}");
+    for word in ["Payroll", "Salaries", "Apply", "push_button"] {
+        assert!(!text.contains(word), "{word} was looked up");
+    }
+    assert!(all.iter().all(|line| line.get("label").is_none()));
+}
+
+#[test]
 fn our_own_windows_are_left_out_and_a_pause_and_a_new_start_do_what_they_say() {
     let desktop = Desktop::start(EVERYTHING);
     let hand = desktop.hand();
@@ -674,5 +694,7 @@ fn a_reader_that_is_busy_for_seconds_misses_no_click() {
     let moves = dump.count("move");
     assert!((1_800..=2_000).contains(&moves), "{moves} of 2000");
     assert_eq!(dump.health()["losses"]["moves_merged"], 0);
+    // No program has a window here: nothing has a focus to tell of.
+    assert_eq!(dump.count("focus"), 0);
     dump.stop();
 }

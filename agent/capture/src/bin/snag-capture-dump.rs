@@ -1,5 +1,8 @@
 //! Captures the desktop it runs on and prints JSON lines, for tests and for a look at what capture sees.
 //!
+//! Arguments: `--own=PID` (leave out its windows), `--deny=PROGRAM` (leave it out by policy), `--deadline-ms=N` (for
+//! elements).
+//!
 //! Lines of standard output: inputs as recordings hold them, `{"label": …}`, `{"incident": …}` (what the engine makes of
 //! the inputs), `{"lost": …}` and, on request, `{"health": …}`. The first line is `{"ready": true}`. Lines of standard
 //! input: `health`, `pause`, `resume`, `restart` (stop and start again in this process), `flood N` (does not read for
@@ -12,12 +15,20 @@ use std::time::Duration;
 
 use serde_json::json;
 use snag_capture::{Capture, CaptureItem, CaptureOptions};
-use snag_core::{Body, Effect, Engine, Policy, Redactor};
+use snag_core::{AppRules, Body, Effect, Engine, Policy, PolicySettings, Redactor};
 
 fn main() {
-    let policy = Policy::default();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let denied = arguments
+        .iter()
+        .filter_map(|argument| argument.strip_prefix("--deny="));
+    let settings = PolicySettings {
+        apps: AppRules::Deny(denied.map(str::to_owned).collect()),
+        ..PolicySettings::default()
+    };
+    let policy = Policy::from_settings(&settings).expect("names of programs");
     let mut options = CaptureOptions::new(Arc::new(Redactor::new(&policy)));
-    for argument in std::env::args().skip(1) {
+    for argument in &arguments {
         match argument.split_once('=') {
             Some(("--own", pid)) => options
                 .own_processes
@@ -25,6 +36,7 @@ fn main() {
             Some(("--deadline-ms", ms)) => {
                 options.element_deadline = Duration::from_millis(ms.parse().expect("milliseconds"));
             }
+            Some(("--deny", _)) => {}
             _ => panic!("unknown argument {argument}"),
         }
     }

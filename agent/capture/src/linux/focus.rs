@@ -133,7 +133,10 @@ impl Shell {
         if let Some(before) = before {
             self.events.unwatch(before)?;
         }
-        self.current.borrow_mut().window = active;
+        *self.current.borrow_mut() = Current {
+            window: active,
+            ..Current::default()
+        };
         let Some(window) = active else { return Ok(()) };
         self.events.watch(window)?;
         self.find_and_tell(window);
@@ -179,6 +182,7 @@ impl Shell {
         };
         let focused = Current {
             window: Some(window),
+            known: true,
             looking: false,
             own: self.context.own.contains(&told.pid),
             private: redact::is_private(&told.app, &told.title),
@@ -236,7 +240,8 @@ impl Shell {
         let app = self.asked.class(window).ok()?;
         let title = self.asked.title(window).ok()?;
         let pid = self.asked.pid(window).ok()?.unwrap_or(0);
-        (!app.is_empty() || !title.is_empty()).then_some(Told {
+        // Without a class it is no program's: the window manager's own, for when nothing has the focus.
+        (!app.is_empty()).then_some(Told {
             id: window,
             pid,
             app,
@@ -264,7 +269,7 @@ impl Shell {
         if current.window != Some(window) || current.looking {
             return Ok(());
         }
-        if current.app.is_empty() {
+        if !current.known {
             // It was not known yet who it is; now it says something.
             self.find_and_tell(window);
             return Ok(());

@@ -114,6 +114,8 @@ struct Current {
     own: bool,
     /// It is being looked up.
     looking: bool,
+    /// It was looked up, and the fields above are what was found.
+    known: bool,
 }
 
 /// Presses by the point whose look-up they wait for.

@@ -87,7 +87,7 @@ impl Shell {
         let mut clicked = None;
         if let Some((at, app)) = &at {
             answered.own = at.pid.is_some_and(|pid| self.context.own.contains(&pid));
-            if !answered.own && self.may_look_at(app) {
+            if !answered.own && self.may_look_at(at, app) {
                 // A little less than the press waits, so that what is known without the element still counts.
                 let deadline = self.context.element_deadline * 9 / 10;
                 let found = tokio::time::timeout(deadline, self.find_element(at, point)).await;
@@ -141,9 +141,13 @@ impl Shell {
         Some((at, app))
     }
 
-    fn may_look_at(&self, app: &str) -> bool {
-        let current = self.current.borrow();
-        self.context.redactor().allows(app) && !(current.private && current.app == app)
+    /// Nothing of a program that is left out by the policy, nor of a private window, is asked for.
+    fn may_look_at(&self, at: &WindowAt, app: &str) -> bool {
+        self.context.redactor().allows(app)
+            && self
+                .asked
+                .title(at.window)
+                .is_ok_and(|title| !redact::is_private(app, &title))
     }
 
     async fn find_element(&self, at: &WindowAt, (x, y): (i32, i32)) -> Option<Found> {
