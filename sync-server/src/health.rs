@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Parameter {
     /// `live`: whether the process answers; `ready` (the default): whether it can do its work.
     #[serde(default)]
+    #[param(inline)]
     probe: Probe,
 }
 

@@ -193,6 +193,7 @@ mod tests {
         for (path, operations) in document["paths"].as_object().expect("paths") {
             for (method, operation) in operations.as_object().expect("operations") {
                 let what = format!("{method} {path}");
+                assert!(path.starts_with('/') && !path.starts_with("//"), "{what}");
                 assert!(operation["summary"].is_string(), "{what} says what it is");
                 for (status, response) in operation["responses"].as_object().expect("responses") {
                     let content = response["content"].as_object();
@@ -204,6 +205,30 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn references<'d>(value: &'d serde_json::Value, found: &mut Vec<&'d str>) {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    found.extend(fields.get("$ref").and_then(serde_json::Value::as_str));
+                    fields.values().for_each(|field| references(field, found));
+                }
+                serde_json::Value::Array(items) => {
+                    items.iter().for_each(|item| references(item, found));
+                }
+                _ => {}
+            }
+        }
+        let document = serde_json::to_value(super::document()).expect("JSON");
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 30, "references are found at all");
+        for reference in found {
+            let pointer = reference.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{reference}");
         }
     }
 }

@@ -92,7 +92,12 @@ const SORTS: &[(&str, Sort)] = &[
     get,
     path = "/v1/insights/hotspots",
     tag = "insights",
-    params(super::params_doc::Common, super::params_doc::Hotspots, super::params_doc::Page),
+    params(
+        super::params_doc::Common,
+        super::params_doc::Hotspots,
+        super::params_doc::Limit,
+        super::params_doc::HotspotsPage,
+    ),
     responses(
         (status = 200, body = Hotspots),
         (status = 400),

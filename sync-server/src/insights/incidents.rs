@@ -110,7 +110,12 @@ struct Row {
     get,
     path = "/v1/insights/incidents",
     tag = "insights",
-    params(super::params_doc::Common, super::params_doc::Incidents, super::params_doc::Page),
+    params(
+        super::params_doc::Common,
+        super::params_doc::Incidents,
+        super::params_doc::Limit,
+        super::params_doc::IncidentsPage,
+    ),
     responses(
         (status = 200, body = Incidents),
         (status = 400),

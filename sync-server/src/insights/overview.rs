@@ -42,7 +42,7 @@ pub(crate) struct Overview {
     people: Count,
     /// Incidents that began in the period, by kind. Each kind is withheld by itself
     /// where fewer than k people had such an incident.
-    incidents: Incidents,
+    incidents: IncidentCounts,
     /// The scores' distribution over these sessions, by nearest rank.
     quantiles: Quantiles,
     /// The screens that lose people most time: the first of `/v1/insights/hotspots`.
@@ -51,7 +51,7 @@ pub(crate) struct Overview {
 
 /// Incidents by kind.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Incidents {
+pub(crate) struct IncidentCounts {
     /// Fast clicks on one target.
     rage_click: Count,
     /// Clicks that nothing answered.
@@ -174,7 +174,7 @@ pub(crate) async fn get(
                 efficiency: figure(|s| s.efficiency),
                 sessions: count(|s| s.sessions),
                 people: count(|s| s.stand.people),
-                incidents: Incidents {
+                incidents: IncidentCounts {
                     rage_click,
                     dead_click,
                     backtrack,

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::Query;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Uri;
@@ -49,11 +48,13 @@ impl Asked {
     /// Reads the parameters of `uri`, of which the common ones and `more` are allowed.
     pub(super) fn read(uri: &Uri, more: &[&str], now: Timestamp) -> Result<Self, ApiError> {
         let allowed: Vec<&str> = COMMON.iter().chain(more).copied().collect();
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| {
-            ApiError::invalid_parameter("query", "The query is not made of name=value pairs.")
-        })?;
         let mut given = BTreeMap::new();
-        for (name, value) in pairs {
+        for pair in uri.query().unwrap_or_default().split('&') {
+            if pair.is_empty() {
+                continue;
+            }
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(name).unwrap_or_else(|_| name.to_owned());
             if !allowed.contains(&name.as_str()) {
                 let detail = format!(
                     "There is no such parameter here. Allowed are: {}.",
@@ -61,10 +62,10 @@ impl Asked {
                 );
                 return Err(ApiError::invalid_parameter(shorten(&name), detail));
             }
-            if value.chars().any(|c| c.is_control() || c == '\u{fffd}') {
-                let detail = "The value has control characters or is not UTF-8.";
+            let Ok(value) = decode(value) else {
+                let detail = "The value is not percent-encoded UTF-8.";
                 return Err(ApiError::invalid_parameter(name, detail));
-            }
+            };
             if given.contains_key(&name) {
                 let detail = "The parameter is given more than once. Give it once.";
                 return Err(ApiError::invalid_parameter(name, detail));
@@ -171,6 +172,30 @@ impl Asked {
         let same = texts.iter().filter(|(_, text)| *text == screen);
         Some(same.map(|(hash, _)| hash.to_string()).collect())
     }
+}
+
+/// A name or value of a query as it was before it was put into an address.
+fn decode(text: &str) -> Result<String, std::string::FromUtf8Error> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let digit = |place: usize| {
+            let digit = after.get(place).map(|byte| char::from(*byte));
+            digit
+                .and_then(|c| c.to_digit(16))
+                .and_then(|d| u8::try_from(d).ok())
+        };
+        match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push(high << 4 | low);
+                rest = &after[2..];
+            }
+            (b'+', ..) => bytes.push(b' '),
+            (byte, ..) => bytes.push(*byte),
+        }
+    }
+    String::from_utf8(bytes)
 }
 
 /// Numbers as an opaque text.
@@ -298,7 +323,9 @@ mod tests {
             (&format!("product={long}"), "product"),
             (&format!("version={long}"), "version"),
             ("app=a&app=a", "app"),
-            ("app=%00", "app"),
+            ("kind=%C3%28", "kind"),
+            ("%61pp=x&app=y", "app"),
+            ("from", "from"),
             ("segment=%FF", "segment"),
             ("screen=", "screen"),
             ("=x", "(empty)"),
@@ -335,6 +362,15 @@ mod tests {
             let error = read(query).unwrap().cursor::<2>().unwrap_err();
             assert_eq!(error.field(), Some("cursor"), "{query}");
         }
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        let asked = read("app=a%2Bb+c%20d%25&screen=%C3%A4&version=1%zz&segment=%00").unwrap();
+        assert_eq!(asked.app.as_deref(), Some("a+b c d%"));
+        assert_eq!(asked.screen.as_deref(), Some("\u{e4}"));
+        assert_eq!(asked.version.as_deref(), Some("1%zz"));
+        assert_eq!(asked.segment.as_deref(), Some("\0"));
     }
 
     #[test]

@@ -14,10 +14,16 @@ pub(crate) struct Common {
     product: Option<String>,
     /// The first moment that counts, as RFC 3339 or as a date (its first moment in
     /// UTC); 7 days before `to` unless given. At most 400 days before `to`.
-    #[param(example = "2026-11-13T00:00:00Z")]
+    #[param(
+        pattern = "^(19[7-9][0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?$",
+        example = "2026-11-13T00:00:00Z"
+    )]
     from: Option<String>,
     /// The first moment that doesn't count any more; the end of this hour unless given.
-    #[param(example = "2026-11-20T00:00:00Z")]
+    #[param(
+        pattern = "^(19[7-9][0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?$",
+        example = "2026-11-20T00:00:00Z"
+    )]
     to: Option<String>,
     /// Only this program.
     #[param(min_length = 1, max_length = 64)]
@@ -43,15 +49,23 @@ pub(crate) struct Limit {
     limit: Option<u32>,
 }
 
-/// A page of a list.
+/// A page of hotspots.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "read by the document alone")]
-pub(crate) struct Page {
-    /// How many rows at most; 50 unless given.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+pub(crate) struct HotspotsPage {
     /// The `next_cursor` of the page before, with all other parameters as they were.
+    #[param(pattern = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$")]
+    cursor: Option<String>,
+}
+
+/// A page of incidents.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the document alone")]
+pub(crate) struct IncidentsPage {
+    /// The `next_cursor` of the page before, with all other parameters as they were.
+    #[param(pattern = "^[A-Za-z0-9_-]{21}[AQgw]$")]
     cursor: Option<String>,
 }
 
@@ -91,5 +105,6 @@ pub(crate) struct Hotspots {
 #[expect(dead_code, reason = "read by the document alone")]
 pub(crate) struct Incidents {
     /// Only this kind.
+    #[param(inline)]
     kind: Option<IncidentKind>,
 }

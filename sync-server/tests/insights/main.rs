@@ -432,6 +432,54 @@ async fn what_was_stored_just_now_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn readers_never_miss_what_was_acknowledged_before_they_asked() {
+    let server = Arc::new(Server::start("race").await);
+    let analyst = Arc::new(server.organisation("org", 1).await);
+    let stored = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let writer = tokio::spawn({
+        let (server, analyst, stored) = (server.clone(), analyst.clone(), stored.clone());
+        async move {
+            for seed in 0..20 {
+                let data = Data::make(200 + seed, 3, 4, 3);
+                server.store(&analyst.org, "default", &data).await;
+                stored.fetch_add(4, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+    });
+    let readers = [0, 7 * HOUR, HOUR / 2].map(|edge| {
+        let (server, analyst, stored) = (server.clone(), analyst.clone(), stored.clone());
+        tokio::spawn(async move {
+            let asked = Asked {
+                from: START - edge,
+                to: START + 4 * DAY + edge,
+                ..Asked::default()
+            };
+            let path = format!("/v1/insights/overview?{}", asked.query());
+            loop {
+                let before = stored.load(std::sync::atomic::Ordering::SeqCst);
+                let answer = server.ok(&analyst, &path).await;
+                let sessions = answer["sessions"]["value"].as_u64().expect("a number");
+                assert!(sessions >= before, "{sessions} of {before}");
+                if before == 80 {
+                    assert_eq!(sessions, 80);
+                    break;
+                }
+            }
+        })
+    });
+    writer.await.expect("the writer");
+    for reader in readers {
+        reader.await.expect("a reader");
+    }
+    drop(analyst);
+    Arc::into_inner(server)
+        .expect("the last one")
+        .warehouse
+        .close()
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_database_answers_with_nothing() {
     let server = Server::start("empty").await;
     let analyst = server.organisation("org", 5).await;
@@ -799,6 +847,7 @@ async fn bad_parameters_are_problems_that_name_themselves() {
         ("/v1/insights/hotspots?sort=best", "sort"),
         ("/v1/insights/hotspots?limit=many", "limit"),
         ("/v1/insights/hotspots?cursor=%00", "cursor"),
+        ("/v1/insights/hotspots?screen=%FF", "screen"),
         ("/v1/insights/hotspots?cursor=__________8", "cursor"),
         ("/v1/insights/incidents?kind=click", "kind"),
         ("/v1/insights/incidents?cursor=abc", "cursor"),
