@@ -45,6 +45,8 @@ async fn main() {
         }
     }
 
+    // reqwest asks for it even where it only speaks plain HTTP.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let folder = tempfile::tempdir().expect("a folder");
     let warehouse =
         Warehouse::embedded(EmbeddedOptions::new(folder.path())).expect("the engine starts");

@@ -2,7 +2,7 @@
 
 mod data;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -21,8 +21,17 @@ use snag_warehouse::{EmbeddedOptions, Query, Warehouse};
 use tower::ServiceExt;
 
 /// The library runs one engine a process, so that all tests share a folder and each has
-/// a database of its own.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
+/// a database of its own. Folders of processes that are gone are cleared away.
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("insights");
+    std::fs::create_dir_all(&parent).expect("a folder");
+    for entry in std::fs::read_dir(&parent).expect("a folder").flatten() {
+        if !Path::new("/proc").join(entry.file_name()).exists() {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
+    parent.join(std::process::id().to_string())
+});
 
 struct Server {
     warehouse: Warehouse,
@@ -43,6 +52,7 @@ impl Server {
         drop(log.with_test_writer().try_init());
         let warehouse = Warehouse::embedded(EmbeddedOptions {
             database: database.to_owned(),
+            fsync: false,
             ..EmbeddedOptions::new(&*FOLDER)
         })
         .expect("the engine starts");
