@@ -16,7 +16,6 @@ use snag_wire::{
 #[serde(deny_unknown_fields)]
 struct Data {
     never: Vec<String>,
-    retention_days: u32,
     enrolment: BTreeMap<String, Datum>,
     batch: BTreeMap<String, Datum>,
     context: BTreeMap<String, Datum>,
@@ -233,12 +232,8 @@ fn render(data: &Data) -> String {
         "# What Snag sends, and what it never does\n\n\
          Generated from `agent/data.yaml`; a test fails when a record carries a field that isn't here.\n\n\
          Snag notices where programs get in people's way. It does so on this computer: what leaves it is \
-         what stands below, and nothing else. Your organisation receives it, and keeps it for at most ",
-    );
-    let _ = writeln!(
-        page,
-        "{} days unless it set another time.\n\n## Never\n",
-        data.retention_days
+         what stands below, and nothing else. Your organisation receives it, and decides how long it keeps it; \
+         the server deletes nothing by itself yet.\n\n## Never\n\n",
     );
     for line in &data.never {
         let _ = writeln!(page, "- {line}");
