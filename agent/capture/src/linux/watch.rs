@@ -34,8 +34,8 @@ const TINY: i64 = 64;
 const RING: i32 = 8;
 /// How far around the pointer something lights up (px): half of a tall button.
 const HOVER: i32 = 32;
-/// This many tenths of a window are never redrawn for a hover.
-const MOST_OF_A_WINDOW: i64 = 7;
+/// This many hundredths of a window are never redrawn for hovers and focus, however far apart they lie.
+const ALL_OF_A_WINDOW: i64 = 95;
 
 /// States that a program changes to answer. `armed` and `pressed` are the click itself.
 const ANSWERING_STATES: [&str; 17] = [
@@ -282,7 +282,7 @@ pub(crate) fn redraw_answers(
         if area.size() < TINY {
             return false;
         }
-        if area.size() * 10 >= window.size() * MOST_OF_A_WINDOW {
+        if area.size() * 100 >= window.size() * ALL_OF_A_WINDOW {
             return true;
         }
         let noisy: i64 = noise.noisy_areas(now).map(|known| known.common(area)).sum();
@@ -413,6 +413,10 @@ mod tests {
         assert!(
             !answers(&[area(90, 90, 220, 240)], &[(110, 110), (290, 310)]),
             "the box around two hovers"
+        );
+        assert!(
+            !answers(&[area(10, 10, 700, 580)], &[(20, 20), (700, 580)]),
+            "the box around two hovers far apart"
         );
         assert!(answers(&[area(300, 300, 80, 30)], &[]), "a label elsewhere");
         assert!(answers(&[button, area(300, 300, 80, 30)], &[(140, 120)]));
