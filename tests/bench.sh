@@ -4,13 +4,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+recordings=${SNAG_RECORDINGS:-../shared/recordings}
+
 section() { printf '\n## %s\n' "$1"; }
 
 cargo build --release --locked --bins
 section "Detection: inputs a second on one core, over the recordings"
 cargo bench --locked -q -p snag-core --bench detect
 section "Wire: bytes a record, compressed, over the recordings"
-cargo run --release --locked -q -p snag-agent --example wire_size
+cargo run --release --locked -q -p snag-agent --example wire_size -- "$recordings"/*.gz
 section "Insert: rows a second by format, into the tables with their views; bytes an event row at rest"
 cargo bench --locked -q -p snag-warehouse --bench insert
 section "Ingest: events a second through HTTP, gzip, JSON and validation, over a direct JSONEachRow insert; acknowledgement"
