@@ -5,9 +5,9 @@ set -euo pipefail
 
 # Compiling: C parts of crates, X11 for input capture.
 run=(build-essential pkg-config ca-certificates curl
-    libx11-dev libxtst-dev libxi-dev)
+    libx11-dev libxtst-dev libxi-dev libxcb1-dev)
 # Testing: a display, a window manager, real programs, the bus, ClickHouse's clients.
-test=("${run[@]}" xvfb xauth x11-utils xdotool openbox dbus at-spi2-core
+test=("${run[@]}" xvfb xauth x11-utils xdotool openbox dbus at-spi2-core procps
     python3 python3-venv python3-gi gir1.2-gtk-3.0 prometheus)
 
 case "${1:-}" in

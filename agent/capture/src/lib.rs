@@ -266,12 +266,6 @@ impl Capture {
         self.handle().health()
     }
 
-    /// What the time of an input would be if it came now: the clock that all inputs carry.
-    #[must_use]
-    pub fn now_ms(&self) -> u64 {
-        self.queue.now()
-    }
-
     /// Pauses or resumes. Nothing that happens meanwhile is seen, not even counted.
     pub fn pause(&self, paused: bool) {
         self.handle().pause(paused);

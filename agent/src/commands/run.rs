@@ -31,10 +31,6 @@ const STORE_RECORDS: usize = 512;
 const STATUS_EVERY: Duration = Duration::from_secs(2);
 const STATUS_QUIET: Duration = Duration::from_secs(10);
 
-/// An input may still be waiting for its element while time goes on; the engine's time
-/// stays this far behind, so that no input comes too late.
-const ELEMENT_MS_MAX: u64 = 1_000;
-
 /// Longest time that stopping may take to send what is left; the rest is sent at the
 /// next start.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -150,10 +146,7 @@ impl Live {
                     result = Err(anyhow::anyhow!("capture ended: {reason}"));
                     break;
                 }
-                None => {
-                    let now_ms = self.capture.now_ms();
-                    self.pipeline.advance(now_ms.saturating_sub(ELEMENT_MS_MAX));
-                }
+                None => self.pipeline.advance(self.capture.horizon()),
             }
             if self.pipeline.pending() >= STORE_RECORDS || stored.elapsed() >= STORE_EVERY {
                 self.store();
