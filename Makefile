@@ -22,7 +22,7 @@ run: system-run engine
 	@installers/dev/run.sh
 
 test: system-test engine clients
-	cargo test --workspace --locked --all-features
+	cargo test --workspace --locked --all-features --no-fail-fast
 
 build: system-run
 	cargo build --release --locked --bin snag-server --bin snag-agent
