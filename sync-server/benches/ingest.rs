@@ -242,6 +242,12 @@ async fn through_http(options: &Options) -> anyhow::Result<()> {
     }
     let seconds = started.elapsed().as_secs_f64();
     let cpu = cpu_seconds() - cpu_before;
+    for (name, cpu) in cpu_by_thread() {
+        println!(
+            "cpu_us_per_record {name:16} {:.2}",
+            cpu * 1e6 / sent_records as f64
+        );
+    }
     latencies.sort_unstable();
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
     println!("http_records_per_s {:.0}", sent_records as f64 / seconds);
@@ -370,6 +376,31 @@ fn cpu_seconds() -> f64 {
         .get(10)
         .zip(fields.get(11))
         .map_or(0.0, |(user, system)| (user + system) / 100.0)
+}
+
+/// Processor time by the name of the thread, the largest first: whose work it is.
+fn cpu_by_thread() -> Vec<(String, f64)> {
+    let mut by_name = std::collections::BTreeMap::<String, f64>::new();
+    for task in std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let read = |file: &str| std::fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        let stat = read("stat");
+        let rest = stat.rsplit(')').next().unwrap_or_default();
+        let ticks: Vec<f64> = rest
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|t| t.parse().ok())
+            .collect();
+        *by_name.entry(read("comm").trim().to_owned()).or_default() +=
+            ticks.iter().sum::<f64>() / 100.0;
+    }
+    let mut sorted: Vec<_> = by_name.into_iter().filter(|(_, cpu)| *cpu > 0.0).collect();
+    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    sorted
 }
 
 /// One device's records: sessions of some forty minutes over a few programs.

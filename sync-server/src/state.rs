@@ -22,8 +22,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// What the operator may set; each default has its reason.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Longest that a batch waits for others while the committer is idle: none, so
-    /// that a quiet server answers at once; while it is busy the next block gathers.
+    /// Longest that a block waits for the devices of the block before, which have just
+    /// been answered, to send again.
     pub group_wait: Duration,
     /// Rows in one block.
     pub group_rows: usize,
@@ -40,7 +40,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            group_wait: Duration::ZERO,
+            // A tenth of what an insert takes: the way of an answer and of the next batch.
+            group_wait: Duration::from_millis(20),
             group_rows: 100_000,
             // Half a million rows are some 100 MB and less than a second of inserts.
             queue_rows: 500_000,

@@ -87,7 +87,8 @@ async fn what_was_begun_is_finished_before_the_end() {
     assert!(server.child.wait().expect("an end").success());
 }
 
-#[tokio::test]
+// Clients end their side while the test waits for the server's end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_speaks_http_2_and_1() {
     install_tls();
     let folder = tempfile::tempdir().expect("a folder");

@@ -2,8 +2,10 @@
 //!
 //! One task gathers validated batches into the open block while the block before is
 //! being inserted; when that is in, its batches are answered and the open block goes.
-//! An idle committer starts at once, a busy one gathers by itself, so that no batch
-//! waits for a timer.
+//! An idle committer starts at once and a busy one gathers by itself. Only right after
+//! a block it lingers, at most [`Settings::group_wait`], until as many batches have come
+//! as that block had: the devices just answered are about to send again, and one block
+//! costs far less than two of half its size.
 //!
 //! **Invariants:**
 //! - A batch is answered with success only after the inserts of its block, and of all
@@ -16,8 +18,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
 use parking_lot::Mutex;
 use snag_warehouse::{ErrorKind, Warehouse, WarehouseError};
 use tokio::sync::{mpsc, oneshot};
@@ -26,7 +29,7 @@ use uuid::Uuid;
 
 use super::block::{Added, Block};
 use super::marks::{self, Marks};
-use super::rows::BatchRows;
+use super::rows::{BatchRows, Table};
 use crate::ApiError;
 use crate::metrics::{Metrics, TableLabels};
 use crate::state::{Settings, count_error};
@@ -96,6 +99,7 @@ pub fn start(
     let committer = Committer {
         jobs: receiver,
         group_rows: settings.group_rows,
+        group_wait: settings.group_wait,
         marks: Arc::clone(&marks),
         inserter: Inserter {
             warehouse: warehouse.clone(),
@@ -209,6 +213,7 @@ struct Group {
 struct Committer {
     jobs: mpsc::UnboundedReceiver<Job>,
     group_rows: usize,
+    group_wait: Duration,
     marks: Arc<Marks>,
     inserter: Inserter,
     dirty: Dirty,
@@ -223,6 +228,8 @@ impl Committer {
         let mut inserting: Option<Inserting> = None;
         let mut open = Group::default();
         let mut ended = false;
+        // Until when to linger for how many batches.
+        let mut linger: Option<(tokio::time::Instant, usize)> = None;
         loop {
             // Take what has arrived, as far as the block has room.
             while open.block.len() < self.group_rows {
@@ -239,6 +246,21 @@ impl Committer {
             self.fill(&mut open).await;
             match inserting.take() {
                 None if !open.entries.is_empty() => {
+                    if let Some((until, batches)) = linger
+                        && open.entries.len() < batches
+                        && open.block.len() < self.group_rows
+                        && !ended
+                    {
+                        match tokio::time::timeout_at(until, self.jobs.recv()).await {
+                            Ok(Some(job)) => {
+                                self.waiting.push_back(job);
+                                continue;
+                            }
+                            Ok(None) => ended = true,
+                            Err(_) => {}
+                        }
+                    }
+                    linger = None;
                     let group = std::mem::take(&mut open);
                     let inserter = self.inserter.clone();
                     inserting = Some(tokio::spawn(async move { inserter.run(group).await }));
@@ -259,7 +281,11 @@ impl Committer {
                     tokio::select! {
                         biased;
                         done = &mut handle => match done {
-                            Ok((entries, result)) => self.finish(entries, result, &mut open).await,
+                            Ok((entries, result)) => {
+                                let until = tokio::time::Instant::now() + self.group_wait;
+                                linger = Some((until, entries.len()));
+                                self.finish(entries, result, &mut open).await;
+                            }
                             Err(error) => {
                                 // The task panicked with its batches: their senders are
                                 // gone, which answers 503. Nothing is known of any device.
@@ -466,8 +492,21 @@ impl Inserter {
         if block.is_empty() {
             return Ok(());
         }
-        let batches = block.into_batches();
+        // Events are nearly all rows, the other tables have nearly all views: side by
+        // side they take half the time. Whatever subset a crash leaves, each table
+        // knows what it holds.
+        let (events, others): (Vec<_>, Vec<_>) = block
+            .into_batches()
+            .into_iter()
+            .partition(|(table, _)| *table == Table::Events);
         let _gate = self.write_gate.lock().await;
+        // Both are waited for, whatever becomes of either: a retry must not meet an
+        // insert that is still going on.
+        let (events, others) = tokio::join!(self.insert_all(events), self.insert_all(others));
+        events.and(others)
+    }
+
+    async fn insert_all(&self, batches: Vec<(Table, RecordBatch)>) -> Result<(), WarehouseError> {
         for (table, batch) in batches {
             let labels = TableLabels {
                 table: table.name(),
