@@ -8,7 +8,7 @@ mod process;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::{Device, gzip, mixed};
 use rand::Rng as _;
@@ -26,6 +26,7 @@ async fn send(
     url: Arc<Mutex<String>>,
     stop: Arc<AtomicBool>,
     retries: Arc<AtomicUsize>,
+    stored: Arc<AtomicUsize>,
 ) -> u64 {
     let client = reqwest::Client::builder()
         .timeout(Duration::from_secs(20))
@@ -61,6 +62,7 @@ async fn send(
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         from += CLICKS + 3;
+        stored.fetch_add(1, Ordering::Relaxed);
     }
     from - 1
 }
@@ -74,6 +76,7 @@ async fn nothing_is_lost_or_doubled_by_kills() {
     let url = Arc::new(Mutex::new(server.url.clone()));
     let stop = Arc::new(AtomicBool::new(false));
     let retries = Arc::new(AtomicUsize::new(0));
+    let stored = Arc::new(AtomicUsize::new(0));
     let client = reqwest::Client::new();
     let mut senders = tokio::task::JoinSet::new();
     for _ in 0..DEVICES {
@@ -94,10 +97,17 @@ async fn nothing_is_lost_or_doubled_by_kills() {
             Arc::clone(&url),
             Arc::clone(&stop),
             Arc::clone(&retries),
+            Arc::clone(&stored),
         ));
     }
     for _ in 0..KILLS {
-        let pause = rand::rng().random_range(50..900);
+        // However slow the machine is, the server dies in the middle of its work.
+        let enough = stored.load(Ordering::Relaxed) + rand::rng().random_range(2..20);
+        let began = Instant::now();
+        while stored.load(Ordering::Relaxed) < enough && began.elapsed() < Duration::from_secs(20) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let pause = rand::rng().random_range(0..60);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         server.child.kill().expect("SIGKILL");
         server.child.wait().expect("an end");
