@@ -35,7 +35,12 @@ fi
 
 if [[ ! -s $run/tokens.json ]]; then
     rm -rf "$run/server" "$run/agent"
-    "$bin/snag-server" org create --local --json --name "This computer" --contact "you" \
+    # One machine is no load: what is done shows within seconds, not within a minute.
+    cat >"$run/policy.json" <<'JSON'
+{"apps": {"mode": "deny", "apps": []},
+ "sync": {"batch_age_ms": 3000, "batch_records": 500, "policy_interval_ms": 30000}}
+JSON
+    "$bin/snag-server" org create --local --policy "$run/policy.json" --json --name "This computer" --contact "you" \
         --data "$run/server" >"$run/tokens.json.new"
     mv "$run/tokens.json.new" "$run/tokens.json"
 fi
