@@ -4,6 +4,11 @@
 //!
 //! `cargo bench -p snag-server --bench ingest -- [--records N] [--batch N] [--devices N]`
 //!
+//! Sustained: devices that catch up after days offline, each with the next batch ready
+//! as soon as the last is answered, `--batch` records in each. Then, with batches of 500
+//! as agents send them by default: every device once a second (`paced`), and as fast as
+//! answers come (`saturated`).
+//!
 //! Each part runs in a process of its own (the engine runs once a process): first the
 //! server with its clients, then the direct inserts of what it stored, as JSONEachRow
 //! and as Native, into empty databases. Bodies are made before the clock starts.
@@ -43,16 +48,19 @@ struct Options {
     part: Option<String>,
     folder: Option<PathBuf>,
     fsync: bool,
+    /// Each device sends so often; as fast as answers come where it is zero.
+    pace: Duration,
 }
 
 fn options() -> anyhow::Result<Options> {
     let mut options = Options {
         records: 2_000_000,
-        batch: 500,
+        batch: 4_000,
         devices: 50,
         part: None,
         folder: None,
         fsync: true,
+        pace: Duration::ZERO,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -63,6 +71,7 @@ fn options() -> anyhow::Result<Options> {
             "--devices" => options.devices = value()?.parse()?,
             "--part" => options.part = Some(value()?),
             "--folder" => options.folder = Some(value()?.into()),
+            "--pace-ms" => options.pace = Duration::from_millis(value()?.parse()?),
             "--no-fsync" => options.fsync = false,
             // What cargo adds.
             "--bench" | "--test" => {}
@@ -86,31 +95,42 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn parent(options: &Options) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let run = |part: &str| -> anyhow::Result<String> {
+    let run = |part: &str, folder: &Path, records: usize, batch: usize, pace_ms: u64| {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .args(["--part", part, "--folder"])
-            .arg(folder.path())
-            .args(["--records", &options.records.to_string()])
-            .args(["--batch", &options.batch.to_string()])
+            .arg(folder)
+            .args(["--records", &records.to_string()])
+            .args(["--batch", &batch.to_string()])
             .args(["--devices", &options.devices.to_string()])
+            .args(["--pace-ms", &pace_ms.to_string()])
             .stdout(Stdio::piped());
         if !options.fsync {
             command.arg("--no-fsync");
         }
         let output = command.spawn()?.wait_with_output()?;
         anyhow::ensure!(output.status.success(), "part {part} failed");
-        let text = String::from_utf8(output.stdout)?;
-        print!("{text}");
-        Ok(text)
+        Ok(String::from_utf8(output.stdout)?)
     };
-    let http = figure(&run("http")?, "http_records_per_s")?;
-    let direct = run("direct")?;
+    let folder = tempfile::tempdir()?;
+    let http = run("http", folder.path(), options.records, options.batch, 0)?;
+    print!("{http}");
+    let direct = run("direct", folder.path(), options.records, options.batch, 0)?;
+    print!("{direct}");
+    let http = figure(&http, "http_records_per_s")?;
     let json = figure(&direct, "json_each_row_records_per_s")?;
     let native = figure(&direct, "native_records_per_s")?;
     println!("ratio_to_json_each_row {:.2}", http / json);
     println!("share_of_native {:.2}", http / native);
+    drop(folder);
+    for (name, seconds, pace_ms) in [("paced", 20, 1_000), ("saturated", 10, 0)] {
+        let folder = tempfile::tempdir()?;
+        let records = 500 * options.devices * seconds;
+        let text = run("http", folder.path(), records, 500, pace_ms)?;
+        for what in ["ack_p50_ms", "ack_p99_ms", "http_records_per_s"] {
+            println!("{name}_500_{what} {}", figure(&text, what)?);
+        }
+    }
     Ok(())
 }
 
@@ -212,13 +232,17 @@ async fn through_http(options: &Options) -> anyhow::Result<()> {
     let started = Instant::now();
     let refused = Arc::new(AtomicUsize::new(0));
     let mut clients = Vec::new();
-    for device in devices {
+    let (pace, devices_number) = (options.pace, u32::try_from(options.devices)?);
+    for (number, device) in (0_u32..).zip(devices) {
         let refused = Arc::clone(&refused);
         clients.push(tokio::spawn(async move {
             let mut stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             let mut latencies = Vec::with_capacity(device.requests.len());
-            for request in &device.requests {
+            // Devices don't send in step.
+            let first = tokio::time::Instant::now() + pace * number / devices_number;
+            for (turn, request) in (0_u32..).zip(&device.requests) {
+                tokio::time::sleep_until(first + pace * turn).await;
                 let sent = Instant::now();
                 loop {
                     stream.write_all(request).await?;
