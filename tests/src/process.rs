@@ -14,17 +14,16 @@ use crate::desktop::Desktop;
 /// # Errors
 /// When it wasn't built.
 pub fn binary(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test
-        .ancestors()
-        .nth(2)
-        .context("a test lies in target/<profile>/deps")?;
-    let path = folder.join(name);
-    ensure!(
-        path.exists(),
-        "{name} isn't built: `make test` builds it, or `cargo build --bins`"
-    );
-    Ok(path)
+    let this = std::env::current_exe()?;
+    // A test lies in target/<profile>/deps, a program of ours in target/<profile>.
+    this.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .with_context(|| {
+            format!("{name} isn't built: `make test` builds it, or `cargo build --bins`")
+        })
 }
 
 /// A port of the loopback that was free a moment ago.
