@@ -7,7 +7,7 @@ use snag_wire::IncidentKind;
 
 use super::period::{HOUR_MS, SliceKey};
 use super::rowbinary::Rows;
-use super::slice::{Dictionary, Facet, IncidentCell, ScreenCell, SessionCell, Slice, Who};
+use super::slice::{Dictionary, Facet, IncidentCell, Scores, ScreenCell, SessionCell, Slice};
 
 /// Days read by one statement: a bound on what an answer holds in memory.
 const DAYS_AT_ONCE: i64 = 31;
@@ -39,7 +39,7 @@ SELECT toUInt32(intDiv(ms, 3600000)) AS bucket, toUInt32(ms % 3600000) AS offset
 FROM (SELECT *, toUnixTimestamp64Milli(started_at) AS ms FROM sessions \
   WHERE org = {org:String} AND product = {product:String} \
     AND received_at >= toDateTime({received_s:UInt32}, 'UTC') \
-    AND toUInt32(toStartOfHour(toDateTime(started_at, 'UTC'))) IN {hours_s:Array(UInt32)})";
+    AND ({started_at IN HOURS}))";
 
 const SCREENS: &str = "\
 SELECT toUInt32(toDate(hour)) AS bucket, toUInt32(toHour(hour) * {by_hour:UInt32}) AS offset, \
@@ -65,7 +65,7 @@ SELECT toUInt32(intDiv(ms, 3600000)) AS bucket, toUInt32(ms % 3600000) AS offset
 FROM (SELECT *, toUnixTimestamp64Milli(at) AS ms FROM screens \
   WHERE org = {org:String} AND product = {product:String} \
     AND received_at >= toDateTime({received_s:UInt32}, 'UTC') \
-    AND toUInt32(toStartOfHour(toDateTime(at, 'UTC'))) IN {hours_s:Array(UInt32)})";
+    AND ({at IN HOURS}))";
 
 /// Not grouped: cells of one kind and screen add up when they are folded.
 const INCIDENTS: &str = "\
@@ -81,7 +81,7 @@ SELECT toUInt32(intDiv(ms, 3600000)) AS bucket, toUInt32(ms % 3600000) AS offset
 FROM (SELECT *, toUnixTimestamp64Milli(at) AS ms FROM incidents \
   WHERE org = {org:String} AND product = {product:String} \
     AND received_at >= toDateTime({received_s:UInt32}, 'UTC') \
-    AND toUInt32(toStartOfHour(toDateTime(at, 'UTC'))) IN {hours_s:Array(UInt32)})";
+    AND ({at IN HOURS}))";
 
 /// Bytes of the three answers, and which slices they fill.
 pub(super) struct Loaded {
@@ -131,7 +131,7 @@ fn runs(keys: &[SliceKey]) -> Vec<Vec<SliceKey>> {
             | (SliceKey::Hours(first), SliceKey::Hours(last), SliceKey::Hours(day)) => {
                 day == last + 1 && day - first < DAYS_AT_ONCE
             }
-            (SliceKey::Exact(_), SliceKey::Exact(_), SliceKey::Exact(_)) => run.len() < 64,
+            (SliceKey::Exact(_), SliceKey::Exact(_), SliceKey::Exact(_)) => run.len() < 16,
             _ => false,
         };
         match runs.last_mut() {
@@ -145,18 +145,29 @@ fn runs(keys: &[SliceKey]) -> Vec<Vec<SliceKey>> {
 fn queries(org: &str, product: &str, run: Vec<SliceKey>) -> ([Query; 3], Vec<SliceKey>) {
     let queries = match run[0] {
         SliceKey::Exact(first) => {
-            let seconds = |hour: i64| (hour * 3_600).to_string();
-            let hours: Vec<String> = run
-                .iter()
-                .map(|key| match key {
-                    SliceKey::Exact(hour) => seconds(*hour),
-                    SliceKey::Day(day) | SliceKey::Hours(day) => seconds(day * 24),
-                })
-                .collect();
-            [SESSIONS_RAW, SCREENS_RAW, INCIDENTS_RAW].map(|sql| {
-                Query::read(sql)
-                    .param("received_s", received_since_s(first * HOUR_MS))
-                    .param("hours_s", format!("[{}]", hours.join(",")))
+            [
+                (SESSIONS_RAW, "started_at"),
+                (SCREENS_RAW, "at"),
+                (INCIDENTS_RAW, "at"),
+            ]
+            .map(|(sql, at)| {
+                // Ranges of the column itself, one an hour: ClickHouse can leave out
+                // parts by them, and reads other columns only where one holds.
+                let ranges: Vec<String> = (0..run.len())
+                    .map(|n| {
+                        format!(
+                            "({at} >= toDateTime({{hour{n}:UInt32}}, 'UTC') \
+                                 AND {at} < toDateTime({{hour{n}:UInt32}} + 3600, 'UTC'))"
+                        )
+                    })
+                    .collect();
+                let sql = sql.replace(&format!("{{{at} IN HOURS}}"), &ranges.join(" OR "));
+                let mut query =
+                    Query::read(sql).param("received_s", received_since_s(first * HOUR_MS));
+                for (n, key) in run.iter().enumerate() {
+                    query = query.param(format!("hour{n}"), key.start_s());
+                }
+                query
             })
         }
         SliceKey::Day(first) | SliceKey::Hours(first) => {
@@ -204,7 +215,7 @@ pub(super) fn read(
                 facet,
                 friction_weight_ms: rows.u64()?,
                 friction_weighted_micro: rows.u64()?,
-                who: who(&mut rows, dictionary, &mut slice.who)?,
+                who: who(&mut rows, dictionary, slice)?,
             };
             slice.sessions.push(cell);
         }
@@ -212,21 +223,27 @@ pub(super) fn read(
         while !rows.is_empty() {
             let slice = slice(&mut slices, &mut rows)?;
             let facet = facet(&mut rows, dictionary)?;
+            let screen = dictionary.screen(rows.text()?, rows.text()?);
+            let sessions = count(rows.u64()?)?;
+            let dwell_ms = rows.u64()?;
+            let rage_clicks = count(rows.u64()?)?;
+            let dead_clicks = count(rows.u64()?)?;
+            let exits = count(rows.u64()?)?;
             let cell = ScreenCell {
                 facet,
-                screen: dictionary.screen(rows.text()?, rows.text()?),
-                sessions: rows.u64()?,
-                dwell_ms: rows.u64()?,
-                rage_clicks: rows.u64()?,
-                dead_clicks: rows.u64()?,
-                exits: rows.u64()?,
+                screen,
+                sessions,
+                rage_clicks,
+                dead_clicks,
+                exits,
+                dwell_ms,
                 time_lost_ms: rows.u64()?,
                 frustration_micro: rows.u64()?,
                 friction_weight_ms: rows.u64()?,
                 friction_weighted_micro: rows.u64()?,
                 efficiency_micro: rows.u64()?,
-                efficiency_sessions: rows.u64()?,
-                who: who(&mut rows, dictionary, &mut slice.who)?,
+                efficiency_sessions: count(rows.u64()?)?,
+                who: who(&mut rows, dictionary, slice)?,
             };
             slice.screens.push(cell);
         }
@@ -236,7 +253,7 @@ pub(super) fn read(
             let facet = facet(&mut rows, dictionary)?;
             let kind = kind(rows.text()?)?;
             let screen = dictionary.screen(rows.text()?, rows.text()?);
-            let incidents = rows.u64()?;
+            let incidents = count(rows.u64()?)?;
             let start = position(&slice.people)?;
             for _ in 0..rows.length()? {
                 slice.people.push(dictionary.device(rows.uuid()?));
@@ -280,18 +297,22 @@ fn facet(rows: &mut Rows<'_>, dictionary: &mut Dictionary) -> Result<Facet, Ware
 fn who(
     rows: &mut Rows<'_>,
     dictionary: &mut Dictionary,
-    list: &mut Vec<Who>,
+    slice: &mut Slice,
 ) -> Result<std::ops::Range<u32>, WarehouseError> {
-    let start = position(list)?;
+    let start = position(&slice.devices)?;
     for _ in 0..rows.length()? {
-        list.push(Who {
-            device: dictionary.device(rows.uuid()?),
+        slice.devices.push(dictionary.device(rows.uuid()?));
+        slice.scores.push(Scores {
             session: rows.u32()?,
             frustration_micro: rows.u32()?,
             efficiency_micro: rows.u32()?,
         });
     }
-    Ok(start..position(list)?)
+    Ok(start..position(&slice.devices)?)
+}
+
+fn count(number: u64) -> Result<u32, WarehouseError> {
+    u32::try_from(number).map_err(|_| unexpected("more in one row than can be"))
 }
 
 fn position<T>(list: &[T]) -> Result<u32, WarehouseError> {

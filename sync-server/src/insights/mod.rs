@@ -10,6 +10,7 @@
 //! before the request came; and no figure behind which fewer than k people stand.
 
 mod answer;
+mod count;
 mod flows;
 mod fold;
 mod hotspots;

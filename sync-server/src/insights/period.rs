@@ -37,6 +37,14 @@ impl SliceKey {
             Self::Exact(hour) => hour / 24,
         }
     }
+
+    /// When it begins, in seconds since 1970.
+    pub(super) fn start_s(self) -> i64 {
+        match self {
+            Self::Day(day) | Self::Hours(day) => day * 86_400,
+            Self::Exact(hour) => hour * 3_600,
+        }
+    }
 }
 
 /// A slice and the part of it that is asked for: everything of a day; hours of the

@@ -11,10 +11,10 @@ use std::sync::Arc;
 /// An efficiency that a session doesn't have.
 pub(super) const NO_EFFICIENCY: u32 = u32::MAX;
 
-/// One session of one device, with its scores in millionths.
+/// A session that stands behind a cell, with its scores in millionths. Its device is at
+/// the same place of [`Slice::devices`], apart, because counting people needs that alone.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Who {
-    pub(super) device: u32,
+pub(super) struct Scores {
     pub(super) session: u32,
     pub(super) frustration_micro: u32,
     /// [`NO_EFFICIENCY`] where no task was completed.
@@ -44,17 +44,17 @@ pub(super) struct SessionCell {
 pub(super) struct ScreenCell {
     pub(super) facet: Facet,
     pub(super) screen: u32,
-    pub(super) sessions: u64,
+    pub(super) sessions: u32,
+    pub(super) rage_clicks: u32,
+    pub(super) dead_clicks: u32,
+    pub(super) exits: u32,
+    pub(super) efficiency_sessions: u32,
     pub(super) dwell_ms: u64,
-    pub(super) rage_clicks: u64,
-    pub(super) dead_clicks: u64,
-    pub(super) exits: u64,
     pub(super) time_lost_ms: u64,
     pub(super) frustration_micro: u64,
     pub(super) friction_weight_ms: u64,
     pub(super) friction_weighted_micro: u64,
     pub(super) efficiency_micro: u64,
-    pub(super) efficiency_sessions: u64,
     pub(super) who: Range<u32>,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct IncidentCell {
     pub(super) facet: Facet,
     pub(super) kind: u8,
     pub(super) screen: u32,
-    pub(super) incidents: u64,
+    pub(super) incidents: u32,
     pub(super) people: Range<u32>,
 }
 
@@ -74,17 +74,37 @@ pub(super) struct Slice {
     pub(super) sessions: Vec<SessionCell>,
     pub(super) screens: Vec<ScreenCell>,
     pub(super) incidents: Vec<IncidentCell>,
-    pub(super) who: Vec<Who>,
+    /// Devices behind sessions and screens, and their sessions.
+    pub(super) devices: Vec<u32>,
+    pub(super) scores: Vec<Scores>,
+    /// Devices behind incidents.
     pub(super) people: Vec<u32>,
 }
 
 impl Slice {
-    pub(super) fn who(&self, range: &Range<u32>) -> &[Who] {
-        &self.who[range.start as usize..range.end as usize]
+    pub(super) fn devices(&self, range: &Range<u32>) -> &[u32] {
+        &self.devices[range.start as usize..range.end as usize]
+    }
+
+    pub(super) fn scores(&self, range: &Range<u32>) -> &[Scores] {
+        &self.scores[range.start as usize..range.end as usize]
     }
 
     pub(super) fn people(&self, range: &Range<u32>) -> &[u32] {
         &self.people[range.start as usize..range.end as usize]
+    }
+
+    /// Sessions, sessions on screens and incidents, of one part of it or of all.
+    pub(super) fn totals(&self, offset: Option<u32>) -> [u64; 3] {
+        let counts = |facet: &Facet| offset.is_none_or(|offset| facet.offset == offset);
+        let sessions = self.sessions.iter().filter(|cell| counts(&cell.facet));
+        let screens = self.screens.iter().filter(|cell| counts(&cell.facet));
+        let incidents = self.incidents.iter().filter(|cell| counts(&cell.facet));
+        [
+            sessions.map(|cell| cell.who.len() as u64).sum(),
+            screens.map(|cell| u64::from(cell.sessions)).sum(),
+            incidents.map(|cell| u64::from(cell.incidents)).sum(),
+        ]
     }
 
     /// Memory it holds, its entry in the cache included.
@@ -92,7 +112,8 @@ impl Slice {
         512 + self.sessions.capacity() * size_of::<SessionCell>()
             + self.screens.capacity() * size_of::<ScreenCell>()
             + self.incidents.capacity() * size_of::<IncidentCell>()
-            + self.who.capacity() * size_of::<Who>()
+            + self.devices.capacity() * size_of::<u32>()
+            + self.scores.capacity() * size_of::<Scores>()
             + self.people.capacity() * size_of::<u32>()
     }
 
@@ -100,7 +121,8 @@ impl Slice {
         self.sessions.shrink_to_fit();
         self.screens.shrink_to_fit();
         self.incidents.shrink_to_fit();
-        self.who.shrink_to_fit();
+        self.devices.shrink_to_fit();
+        self.scores.shrink_to_fit();
         self.people.shrink_to_fit();
     }
 }

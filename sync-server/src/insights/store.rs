@@ -45,14 +45,19 @@ pub struct Store {
 pub(super) struct Cube {
     pub(super) dictionary: RwLock<Dictionary>,
     slices: Mutex<HashMap<SliceKey, Entry>>,
-    /// One reads slices at a time; the others wait and find them.
+    /// One reads slices of rollups at a time; the others wait and find them.
     loading: tokio::sync::Mutex<()>,
+    /// The same for slices of raw rows, which take longer.
+    loading_exact: tokio::sync::Mutex<()>,
 }
 
 struct Entry {
     slice: Arc<Slice>,
     /// The epoch whose changes it has.
     epoch: u64,
+    /// Whether it counts as many records as the rollups of the same time. A slice of
+    /// raw rows that doesn't was read while an insert was in one and not the other yet.
+    settled: bool,
     used: u64,
 }
 
@@ -63,6 +68,62 @@ struct Part {
     name: String,
     from_s: u32,
     to_s: u32,
+}
+
+impl Part {
+    /// The parts of `gone` that it was merged from, if it holds nothing beside: a name is
+    /// `partition_firstblock_lastblock_level[_mutation]`, each insert is a block, and a
+    /// merge is of parts whose blocks follow one another.
+    fn made_of<'p>(&self, gone: &[&'p Part]) -> Vec<&'p Part> {
+        let Some(own) = self.blocks() else {
+            return Vec::new();
+        };
+        let mut sources: Vec<(Blocks<'_>, &Part)> = gone
+            .iter()
+            .filter(|part| part.table == self.table)
+            .filter_map(|part| Some((part.blocks()?, *part)))
+            .filter(|(blocks, _)| {
+                (blocks.partition, blocks.mutation) == (own.partition, own.mutation)
+                    && blocks.first >= own.first
+                    && blocks.last <= own.last
+            })
+            .collect();
+        sources.sort_unstable_by_key(|(blocks, _)| blocks.first);
+        let mut next = own.first;
+        for (blocks, _) in &sources {
+            if blocks.first != next {
+                return Vec::new();
+            }
+            next = blocks.last + 1;
+        }
+        if next != own.last + 1 {
+            return Vec::new();
+        }
+        sources.into_iter().map(|(_, part)| part).collect()
+    }
+
+    fn blocks(&self) -> Option<Blocks<'_>> {
+        let mut words = self.name.split('_');
+        let partition = words.next()?;
+        let first = words.next()?.parse().ok()?;
+        let last = words.next()?.parse().ok()?;
+        words.next()?;
+        let blocks = Blocks {
+            partition,
+            first,
+            last,
+            mutation: words.next(),
+        };
+        words.next().is_none().then_some(blocks)
+    }
+}
+
+/// What a part's name says.
+struct Blocks<'p> {
+    partition: &'p str,
+    first: u64,
+    last: u64,
+    mutation: Option<&'p str>,
 }
 
 /// What is known of ClickHouse's changes.
@@ -80,11 +141,13 @@ struct Changes {
 }
 
 impl Changes {
-    fn holds(&self, key: SliceKey, entry_epoch: u64) -> bool {
-        let exact = matches!(key, SliceKey::Exact(_));
-        entry_epoch >= self.dirty_all
-            && entry_epoch >= self.dirty.get(&key.day()).copied().unwrap_or(0)
-            && (!exact || entry_epoch >= self.dirty_exact)
+    /// Whether a slice read at an epoch is as ClickHouse has it. The parts of raw tables
+    /// don't tell which days they are of, but each insert changes the rollups, too: a
+    /// slice of raw rows holds as long as the day's rollups, once it agrees with them.
+    fn holds(&self, key: SliceKey, epoch: u64, settled: bool) -> bool {
+        epoch >= self.dirty_all
+            && epoch >= self.dirty.get(&key.day()).copied().unwrap_or(0)
+            && (settled || epoch >= self.dirty_exact)
     }
 
     fn learn(&mut self, parts: HashSet<Part>) {
@@ -92,8 +155,17 @@ impl Changes {
             return;
         }
         self.epoch += 1;
-        let changed: Vec<&Part> = self.parts.symmetric_difference(&parts).collect();
-        for part in changed {
+        let came: Vec<&Part> = parts.difference(&self.parts).collect();
+        let mut went: Vec<&Part> = self.parts.difference(&parts).collect();
+        let mut changed = Vec::new();
+        for part in came {
+            let merged = part.made_of(&went);
+            if merged.is_empty() {
+                changed.push(part);
+            }
+            went.retain(|went| !merged.contains(went));
+        }
+        for part in changed.into_iter().chain(went) {
             if !part.table.ends_with("_by_hour") {
                 self.dirty_exact = self.epoch;
                 continue;
@@ -136,22 +208,17 @@ impl Store {
         let mut found = HashMap::with_capacity(keys.len());
         self.collect(&cube, &keys, &mut found);
         if found.len() < keys.len() {
-            let _loading = cube.loading.lock().await;
-            self.collect(&cube, &keys, &mut found);
-            keys.retain(|key| !found.contains_key(key));
-            if !keys.is_empty() {
-                let loaded = load::load(warehouse, org, product, &keys).await?;
-                let read = load::read(&loaded, &mut cube.dictionary.write())?;
-                let mut slices = cube.slices.lock();
-                for (key, slice) in read {
-                    let slice = Arc::new(slice);
-                    found.insert(key, Arc::clone(&slice));
-                    let used = self.tick();
-                    slices.insert(key, Entry { slice, epoch, used });
-                }
-                drop(slices);
-                self.make_room();
-            }
+            let missing = keys.iter().filter(|key| !found.contains_key(key));
+            let (exact, mut rolled): (Vec<SliceKey>, Vec<SliceKey>) =
+                missing.partition(|key| matches!(key, SliceKey::Exact(_)));
+            // What raw rows are compared with.
+            rolled.extend(exact.iter().map(|key| SliceKey::Hours(key.day())));
+            let from = (warehouse, org, product, epoch);
+            self.read(&cube, &cube.loading, &rolled, from, &mut found)
+                .await?;
+            self.read(&cube, &cube.loading_exact, &exact, from, &mut found)
+                .await?;
+            self.make_room();
         }
         let periods = periods
             .iter()
@@ -166,6 +233,54 @@ impl Store {
             })
             .collect();
         Ok(Slices { cube, periods })
+    }
+
+    /// Adds `keys` to `found`: what another has read meanwhile, and the rest from ClickHouse.
+    async fn read(
+        &self,
+        cube: &Cube,
+        one_at_a_time: &tokio::sync::Mutex<()>,
+        keys: &[SliceKey],
+        (warehouse, org, product, epoch): (&Warehouse, &str, &str, u64),
+        found: &mut HashMap<SliceKey, Arc<Slice>>,
+    ) -> Result<(), WarehouseError> {
+        let missing = |found: &HashMap<SliceKey, Arc<Slice>>| -> Vec<SliceKey> {
+            let missing = keys.iter().filter(|key| !found.contains_key(key));
+            missing.copied().collect()
+        };
+        self.collect(cube, &missing(found), found);
+        if missing(found).is_empty() {
+            return Ok(());
+        }
+        let _reading = one_at_a_time.lock().await;
+        self.collect(cube, &missing(found), found);
+        let keys = missing(found);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let loaded = load::load(warehouse, org, product, &keys).await?;
+        let read = load::read(&loaded, &mut cube.dictionary.write())?;
+        let mut slices = cube.slices.lock();
+        for (key, slice) in read {
+            let settled = match key {
+                SliceKey::Day(_) | SliceKey::Hours(_) => true,
+                SliceKey::Exact(hour) => {
+                    let offset = u32::try_from(hour % 24).ok();
+                    let hours = found.get(&SliceKey::Hours(key.day()));
+                    hours.is_some_and(|hours| hours.totals(offset) == slice.totals(None))
+                }
+            };
+            let slice = Arc::new(slice);
+            found.insert(key, Arc::clone(&slice));
+            let entry = Entry {
+                slice,
+                epoch,
+                settled,
+                used: self.tick(),
+            };
+            slices.insert(key, entry);
+        }
+        Ok(())
     }
 
     fn tick(&self) -> u64 {
@@ -186,7 +301,7 @@ impl Store {
         let used = self.tick();
         for key in keys {
             if let Some(entry) = slices.get_mut(key)
-                && changes.holds(*key, entry.epoch)
+                && changes.holds(*key, entry.epoch, entry.settled)
             {
                 entry.used = used;
                 found.insert(*key, Arc::clone(&entry.slice));
@@ -298,22 +413,66 @@ mod tests {
             part("screens", "r_1", 1, 9),
         ]));
         let loaded = changes.epoch;
-        assert!(changes.holds(SliceKey::Day(5), loaded));
+        assert!(changes.holds(SliceKey::Day(5), loaded, true));
 
         changes.learn(HashSet::from([
             part("screens_by_hour", "a_1", 1, 9),
             part("screens_by_hour", "a_2", 9, 9),
             part("screens", "r_1", 1, 9),
         ]));
-        assert!(changes.holds(SliceKey::Day(8), loaded));
-        assert!(!changes.holds(SliceKey::Day(9), loaded));
-        assert!(!changes.holds(SliceKey::Hours(9), loaded));
-        assert!(changes.holds(SliceKey::Day(9), changes.epoch));
-        assert!(changes.holds(SliceKey::Exact(8 * 24), loaded));
+        assert!(changes.holds(SliceKey::Day(8), loaded, true));
+        assert!(!changes.holds(SliceKey::Day(9), loaded, true));
+        assert!(!changes.holds(SliceKey::Hours(9), loaded, true));
+        assert!(changes.holds(SliceKey::Day(9), changes.epoch, true));
+        assert!(changes.holds(SliceKey::Exact(8 * 24), loaded, true));
+
+        // A merge holds what its parts held.
+        let day_9 = changes.epoch;
+        changes.learn(HashSet::from([
+            part("screens_by_hour", "a_1_1_0", 1, 1),
+            part("screens_by_hour", "a_2_2_0", 9, 9),
+            part("screens_by_hour", "a_4_4_0", 9, 9),
+            part("screens_by_hour", "b_3_3_0", 30, 30),
+            part("screens", "r_1", 1, 9),
+        ]));
+        let unmerged = changes.epoch;
+        assert!(unmerged > day_9);
+        changes.learn(HashSet::from([
+            part("screens_by_hour", "a_1_2_1", 1, 9),
+            part("screens_by_hour", "a_4_4_0", 9, 9),
+            part("screens_by_hour", "b_3_3_0", 30, 30),
+            part("screens", "r_1", 1, 9),
+        ]));
+        assert!(changes.holds(SliceKey::Day(9), unmerged, true));
+        // Of block 3 nothing was known before it was merged.
+        changes.learn(HashSet::from([
+            part("screens_by_hour", "a_1_4_2", 1, 9),
+            part("screens_by_hour", "b_3_3_0", 30, 30),
+            part("screens", "r_1", 1, 9),
+        ]));
+        assert!(!changes.holds(SliceKey::Day(9), unmerged, true));
+        assert!(changes.holds(SliceKey::Day(30), unmerged, true));
+        let loaded = changes.epoch;
+        // A mutation changes what it holds.
+        changes.learn(HashSet::from([
+            part("screens_by_hour", "a_1_4_2", 1, 9),
+            part("screens_by_hour", "b_3_3_0_5", 30, 30),
+            part("screens", "r_1", 1, 9),
+        ]));
+        assert!(!changes.holds(SliceKey::Day(30), loaded, true));
+        let loaded = changes.epoch;
+
+        // Raw rows that another insert is about to bring.
+        assert!(changes.holds(SliceKey::Exact(8 * 24), loaded, false));
+        let mut parts = changes.parts.clone();
+        parts.insert(part("screens", "r_1_1", 1, 9));
+        changes.learn(parts);
+        assert!(!changes.holds(SliceKey::Exact(8 * 24), loaded, false));
+        assert!(changes.holds(SliceKey::Exact(8 * 24), loaded, true));
 
         // A partition that was replaced or dropped.
         changes.learn(HashSet::from([part("screens", "r_2", 1, 9)]));
-        assert!(!changes.holds(SliceKey::Day(3), loaded));
-        assert!(!changes.holds(SliceKey::Exact(3 * 24), loaded));
+        assert!(!changes.holds(SliceKey::Day(3), loaded, true));
+        assert!(!changes.holds(SliceKey::Exact(3 * 24), loaded, true));
     }
 }
