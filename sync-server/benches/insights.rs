@@ -265,9 +265,9 @@ async fn run(asker: &Asker, seed: u64, what: &str) {
     );
 }
 
-/// A period of 1 to 90 days: half of them end at a midnight of the last 30 days, a
-/// quarter at one of their hours, a quarter just now, to the second, as dashboards ask;
-/// with or without a filter.
+/// A period of 1 to 90 days that ends within the last 30, by the day, by the hour or by
+/// the second, with or without a filter. The ones by the second are the hard ones: their
+/// ends have to be read from raw rows.
 fn question(seed: u64) -> String {
     let mut x = seed;
     let mut random = |below: u64| {
@@ -276,12 +276,9 @@ fn question(seed: u64) -> String {
         y = (y ^ (y >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (y ^ (y >> 31)) % below
     };
+    let grain_ms = [DAY_MS, DAY_MS, 3_600_000, 1_000][random(4) as usize];
     let days = [1, 7, 7, 14, 30, 30, 60, 90][random(8) as usize];
-    let back = match random(4) {
-        0 | 1 => random(30) as i64 * DAY_MS,
-        2 => random(30 * 24) as i64 * 3_600_000,
-        _ => random(3_600) as i64 * 1_000,
-    };
+    let back = random((30 * DAY_MS / grain_ms) as u64) as i64 * grain_ms;
     let to = START_MS + DAYS * DAY_MS - back;
     let from = to - days * DAY_MS;
     let time = |ms| Timestamp::from_millisecond(ms).expect("a time");
