@@ -121,7 +121,7 @@ struct Serve {
     #[arg(long, env = "SNAG_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// How old the knowledge of which labels are shared may be, in milliseconds.
-    #[arg(long, env = "SNAG_LABEL_REFRESH_MS", default_value_t = 10_000)]
+    #[arg(long, env = "SNAG_LABEL_REFRESH_MS", default_value_t = 1_000)]
     label_refresh_ms: u64,
     /// How long a batch's body may take to arrive, in milliseconds.
     #[arg(long, env = "SNAG_BODY_TIMEOUT_MS", default_value_t = 20_000)]

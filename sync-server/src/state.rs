@@ -46,7 +46,7 @@ impl Default for Settings {
             // Half a million rows are some 100 MB and less than a second of inserts.
             queue_rows: 500_000,
             body_timeout: Duration::from_secs(20),
-            label_refresh: Duration::from_secs(10),
+            label_refresh: Duration::from_secs(1),
             wanted_labels_max: 1_000,
         }
     }
