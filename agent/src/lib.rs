@@ -1,6 +1,6 @@
 //! The desktop agent: the shell around the pure detection core.
 //!
-//! [`pipeline`] steps the engine and stores what it says; [`run`] feeds it from the live
+//! [`pipeline`] steps the engine and stores what it says; [`commands::run`] feeds it from the live
 //! desktop and [`replay`] from a recording; [`sync`] brings it to the server.
 
 pub mod commands;
