@@ -9,10 +9,14 @@ use snag_wire::limits::RECORDS_MAX;
 
 use super::backoff::Backoff;
 
-/// The least time between two batches, on average. A device that comes back after a
-/// week offline has some 800 batches to send: it takes a quarter of an hour, at a
-/// request a second instead of all at once.
+/// The least time between two batches, on average, for as many records as an ordinary
+/// batch holds; a larger one is followed by a longer rest. A device that comes back after
+/// a week offline with 400,000 records takes a quarter of an hour, instead of all at once.
 pub const PACE_MS: u64 = 1_000;
+
+/// Ordinary batches in one of a device that has at least so many waiting. A large request
+/// costs the server a fraction of many small ones, and is sent as much more rarely.
+pub const CATCH_UP_BATCHES: usize = 8;
 
 /// How long the first request may wait after a start, so that a company that
 /// switches its machines on at nine doesn't arrive in one second.
@@ -108,8 +112,10 @@ pub struct Plan {
     /// No batch before this.
     batch_gate_ms: u64,
     batch_backoff: Backoff,
-    /// Most records in the next batch: below the rules' after a split.
+    /// Most records in the next batch: below [`Plan::limit_max`] after a split.
     batch_limit: usize,
+    /// Records in the batch that was sent last.
+    sending: usize,
     policy_due_ms: u64,
     policy_backoff: Backoff,
     policy_version: u64,
@@ -130,6 +136,7 @@ impl Plan {
             batch_gate_ms: start,
             batch_backoff: Backoff::default(),
             batch_limit: RECORDS_MAX,
+            sending: 0,
             policy_due_ms: start,
             policy_backoff: Backoff::default(),
             policy_version: 0,
@@ -142,7 +149,7 @@ impl Plan {
     /// The policy's rules hold from now on.
     pub fn set_rules(&mut self, rules: SyncRules) {
         self.rules = rules;
-        self.batch_limit = self.records_max();
+        self.batch_limit = self.limit_max();
     }
 
     /// The version of the policy in force, if it was kept from the last run.
@@ -174,6 +181,10 @@ impl Plan {
         (self.rules.batch_records as usize).clamp(1, RECORDS_MAX)
     }
 
+    fn limit_max(&self) -> usize {
+        (self.records_max() * CATCH_UP_BATCHES).min(RECORDS_MAX)
+    }
+
     /// What to do now, with so much waiting.
     pub fn next(&mut self, now_ms: u64, waiting: Backlog) -> Task {
         // The policy goes first: who was away for days sends by today's rules. In a
@@ -190,7 +201,8 @@ impl Plan {
             };
         }
         let since = *self.gathering_since_ms.get_or_insert(now_ms);
-        let full = waiting.records >= self.batch_limit as u64 || waiting.size_bytes >= BATCH_BYTES;
+        let ordinary = self.batch_limit.min(self.records_max());
+        let full = waiting.records >= ordinary as u64 || waiting.size_bytes >= BATCH_BYTES;
         let ready = if self.flushing || full {
             now_ms
         } else {
@@ -198,9 +210,13 @@ impl Plan {
         };
         let at = ready.max(self.batch_gate_ms);
         if at <= now_ms {
-            Task::Send {
-                max_records: self.batch_limit,
-            }
+            let max_records = if waiting.records >= self.limit_max() as u64 {
+                self.batch_limit
+            } else {
+                ordinary
+            };
+            self.sending = max_records;
+            Task::Send { max_records }
         } else {
             Task::Wait {
                 until_ms: at.min(self.policy_due_ms),
@@ -214,7 +230,7 @@ impl Plan {
             Sent::Stored { policy_version } => {
                 self.batch_backoff.succeeded();
                 self.gathering_since_ms = None;
-                self.batch_limit = self.batch_limit.saturating_mul(2).min(self.records_max());
+                self.batch_limit = self.batch_limit.saturating_mul(2).min(self.limit_max());
                 self.pace(now_ms);
                 if policy_version > self.policy_version && self.policy_backoff.failures() == 0 {
                     self.policy_due_ms = now_ms;
@@ -253,8 +269,9 @@ impl Plan {
             self.batch_gate_ms = now_ms;
             return;
         }
-        let jitter = self.rng.random_range(0..=self.pace_ms);
-        self.batch_gate_ms = now_ms + self.pace_ms / 2 + jitter;
+        let pace_ms = self.pace_ms * (self.sending / self.records_max()).max(1) as u64;
+        let jitter = self.rng.random_range(0..=pace_ms);
+        self.batch_gate_ms = now_ms + pace_ms / 2 + jitter;
     }
 
     /// How a [`Task::FetchPolicy`] went.
@@ -338,7 +355,7 @@ mod tests {
     fn a_week_offline_is_caught_up_without_a_burst() {
         let (mut plan, mut now) = started(2, SyncRules::default());
         let (mut waiting, mut sends) = (420_000_u64, Vec::new());
-        while waiting >= 500 {
+        while waiting >= 4_000 {
             match plan.next(now, of(waiting)) {
                 Task::Send { max_records } => {
                     sends.push(now);
@@ -352,11 +369,11 @@ mod tests {
                 Task::FetchPolicy => plan.fetched(now, Fetched::Policy { version: 1 }),
             }
         }
-        assert_eq!(sends.len(), 840);
+        assert_eq!(sends.len(), 105);
         let gaps: Vec<u64> = sends.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(gaps.iter().all(|gap| (500..=1_500).contains(gap)));
+        assert!(gaps.iter().all(|gap| (4_000..=12_000).contains(gap)));
         let spread = gaps.iter().max().unwrap() - gaps.iter().min().unwrap();
-        assert!(spread > 900, "jittered");
+        assert!(spread > 4_000, "jittered");
     }
 
     #[test]
@@ -409,12 +426,15 @@ mod tests {
                     }
                 }
                 Task::Wait { until_ms } => now = until_ms,
-                Task::FetchPolicy => unreachable!("not due yet"),
+                Task::FetchPolicy => plan.fetched(now, Fetched::Policy { version: 1 }),
             }
         }
-        assert_eq!(tried, [500, 250, 125, 62, 31, 15, 7, 3, 1]);
-        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500] {
-            now += 5_000;
+        assert_eq!(
+            tried,
+            [4_000, 2_000, 1_000, 500, 250, 125, 62, 31, 15, 7, 3, 1]
+        );
+        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_000] {
+            now += 15_000;
             assert_eq!(
                 plan.next(now, of(10_000)),
                 Task::Send {

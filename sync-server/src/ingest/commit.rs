@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use snag_warehouse::{ErrorKind, Warehouse, WarehouseError};
 use tokio::sync::{mpsc, oneshot};
@@ -492,37 +493,29 @@ impl Inserter {
         if block.is_empty() {
             return Ok(());
         }
-        // Events are nearly all rows, the other tables have nearly all views: side by
-        // side they take half the time. Whatever subset a crash leaves, each table
-        // knows what it holds.
-        let (events, others): (Vec<_>, Vec<_>) = block
-            .into_batches()
-            .into_iter()
-            .partition(|(table, _)| *table == Table::Events);
         let _gate = self.write_gate.lock().await;
-        // Both are waited for, whatever becomes of either: a retry must not meet an
-        // insert that is still going on.
-        let (events, others) = tokio::join!(self.insert_all(events), self.insert_all(others));
-        events.and(others)
+        // The tables go side by side: each insert spends most of its time waiting for the
+        // disk and in its views. All are waited for, whatever becomes of any: a retry must
+        // not meet an insert that is still going on. Whatever subset a crash leaves, each
+        // table knows what it holds.
+        let batches = block.into_batches().into_iter();
+        let inserts = batches.map(|(table, batch)| self.insert_table(table, batch));
+        join_all(inserts).await.into_iter().collect()
     }
 
-    async fn insert_all(&self, batches: Vec<(Table, RecordBatch)>) -> Result<(), WarehouseError> {
-        for (table, batch) in batches {
-            let labels = TableLabels {
-                table: table.name(),
-            };
-            let rows = batch.num_rows() as u64;
-            let started = Instant::now();
-            self.warehouse.insert(table.name(), batch).await?;
-            self.metrics
-                .insert_seconds
-                .get_or_create(&labels)
-                .observe(started.elapsed().as_secs_f64());
-            self.metrics
-                .inserted_rows
-                .get_or_create(&labels)
-                .inc_by(rows);
-        }
+    async fn insert_table(&self, table: Table, batch: RecordBatch) -> Result<(), WarehouseError> {
+        let labels = TableLabels {
+            table: table.name(),
+        };
+        let rows = batch.num_rows() as u64;
+        let started = Instant::now();
+        self.warehouse.insert(table.name(), batch).await?;
+        let metrics = &self.metrics;
+        metrics
+            .insert_seconds
+            .get_or_create(&labels)
+            .observe(started.elapsed().as_secs_f64());
+        metrics.inserted_rows.get_or_create(&labels).inc_by(rows);
         Ok(())
     }
 }

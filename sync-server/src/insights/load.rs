@@ -1,6 +1,7 @@
 //! Reads slices from ClickHouse: whole hours from rollups, parts of an hour from raw rows.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use snag_warehouse::{ErrorKind, Query, Warehouse, WarehouseError};
 use snag_wire::IncidentKind;
@@ -11,6 +12,9 @@ use super::slice::{Dictionary, Facet, IncidentCell, Scores, ScreenCell, SessionC
 
 /// Days read by one statement: a bound on what an answer holds in memory.
 const DAYS_AT_ONCE: i64 = 31;
+
+/// Spans of hours of raw rows read by one statement.
+const SPANS_AT_ONCE: usize = 16;
 
 /// A record lies at most a day after it was received (`AHEAD_MS_MAX`), so partitions
 /// received earlier than a day before an hour hold nothing of it.
@@ -131,7 +135,9 @@ fn runs(keys: &[SliceKey]) -> Vec<Vec<SliceKey>> {
             | (SliceKey::Hours(first), SliceKey::Hours(last), SliceKey::Hours(day)) => {
                 day == last + 1 && day - first < DAYS_AT_ONCE
             }
-            (SliceKey::Exact(_), SliceKey::Exact(_), SliceKey::Exact(_)) => run.len() < 16,
+            (SliceKey::Exact(_), SliceKey::Exact(last), SliceKey::Exact(hour)) => {
+                hour == last + 1 || spans(run).len() < SPANS_AT_ONCE
+            }
             _ => false,
         };
         match runs.last_mut() {
@@ -140,6 +146,21 @@ fn runs(keys: &[SliceKey]) -> Vec<Vec<SliceKey>> {
         }
     }
     runs
+}
+
+/// Hours that follow one another, joined; keys of other kinds have none.
+fn spans(sorted: &[SliceKey]) -> Vec<Range<i64>> {
+    let mut spans: Vec<Range<i64>> = Vec::new();
+    for key in sorted {
+        let SliceKey::Exact(hour) = *key else {
+            continue;
+        };
+        match spans.last_mut() {
+            Some(span) if span.end == hour => span.end += 1,
+            _ => spans.push(hour..hour + 1),
+        }
+    }
+    spans
 }
 
 fn queries(org: &str, product: &str, run: Vec<SliceKey>) -> ([Query; 3], Vec<SliceKey>) {
@@ -151,21 +172,24 @@ fn queries(org: &str, product: &str, run: Vec<SliceKey>) -> ([Query; 3], Vec<Sli
                 (INCIDENTS_RAW, "at"),
             ]
             .map(|(sql, at)| {
-                // Ranges of the column itself, one an hour: ClickHouse can leave out
-                // parts by them, and reads other columns only where one holds.
-                let ranges: Vec<String> = (0..run.len())
+                // Ranges of the column itself: ClickHouse can leave out parts by them, and
+                // reads other columns only where one holds.
+                let spans = spans(&run);
+                let ranges: Vec<String> = (0..spans.len())
                     .map(|n| {
                         format!(
-                            "({at} >= toDateTime({{hour{n}:UInt32}}, 'UTC') \
-                                 AND {at} < toDateTime({{hour{n}:UInt32}} + 3600, 'UTC'))"
+                            "({at} >= toDateTime({{from{n}:UInt32}}, 'UTC') \
+                                 AND {at} < toDateTime({{to{n}:UInt32}}, 'UTC'))"
                         )
                     })
                     .collect();
                 let sql = sql.replace(&format!("{{{at} IN HOURS}}"), &ranges.join(" OR "));
                 let mut query =
                     Query::read(sql).param("received_s", received_since_s(first * HOUR_MS));
-                for (n, key) in run.iter().enumerate() {
-                    query = query.param(format!("hour{n}"), key.start_s());
+                for (n, hours) in spans.iter().enumerate() {
+                    query = query
+                        .param(format!("from{n}"), hours.start * 3_600)
+                        .param(format!("to{n}"), hours.end * 3_600);
                 }
                 query
             })
@@ -298,7 +322,7 @@ fn who(
     rows: &mut Rows<'_>,
     dictionary: &mut Dictionary,
     slice: &mut Slice,
-) -> Result<std::ops::Range<u32>, WarehouseError> {
+) -> Result<Range<u32>, WarehouseError> {
     let start = position(&slice.devices)?;
     for _ in 0..rows.length()? {
         slice.devices.push(dictionary.device(rows.uuid()?));
@@ -344,5 +368,13 @@ mod tests {
         let runs = runs(&keys);
         let lens: Vec<usize> = runs.iter().map(Vec::len).collect();
         assert_eq!(lens, [31, 9, 1, 1, 2]);
+        // Hours that follow one another are one span, however many.
+        let hours: Vec<SliceKey> = (5..300).map(SliceKey::Exact).collect();
+        let apart: Vec<SliceKey> = (0..40).map(|n| SliceKey::Exact(400 + 2 * n)).collect();
+        let runs = super::runs(&[hours, apart].concat());
+        let spans: Vec<usize> = runs.iter().map(|run| spans(run).len()).collect();
+        assert_eq!(runs.len(), 3);
+        assert!(spans.iter().all(|spans| *spans <= SPANS_AT_ONCE));
+        assert_eq!(spans.iter().sum::<usize>(), 41);
     }
 }

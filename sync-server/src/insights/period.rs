@@ -38,11 +38,14 @@ impl SliceKey {
         }
     }
 
-    /// When it begins, in seconds since 1970.
-    pub(super) fn start_s(self) -> i64 {
+    /// The slice of its kind that lies so many steps after it, where one is worth reading
+    /// along with it, and the hours that it spans.
+    pub(super) fn neighbour(self, steps: i64) -> Option<(Self, i64)> {
         match self {
-            Self::Day(day) | Self::Hours(day) => day * 86_400,
-            Self::Exact(hour) => hour * 3_600,
+            // Days are asked for in runs as it is.
+            Self::Day(_) => None,
+            Self::Hours(day) => (day + steps >= 0).then_some((Self::Hours(day + steps), 24)),
+            Self::Exact(hour) => (hour + steps >= 0).then_some((Self::Exact(hour + steps), 1)),
         }
     }
 }

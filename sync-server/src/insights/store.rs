@@ -27,6 +27,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// segment and 16 a session and screen: 250 MB is a year of 500 desks.
 const SLICES_BYTES_MAX: usize = 256 << 20;
 
+/// What is read beside a slice of hours or raw rows that is missing: its neighbours, as
+/// many as this holds. Raw rows lie by device and not by time, so that an hour costs
+/// ClickHouse nearly what a month does, and who asks for one edge asks for others.
+const READ_AHEAD_BYTES: usize = SLICES_BYTES_MAX / 8;
+
+/// At most so many days to either side, however little they hold.
+const READ_AHEAD_DAYS_MAX: usize = 31;
+
 /// Changed days remembered one by one; beyond, everything counts as changed.
 const DIRTY_DAYS_MAX: usize = 10_000;
 
@@ -182,6 +190,25 @@ impl Changes {
     }
 }
 
+/// Where slices are read from, and the epoch whose changes they will have.
+struct From<'a> {
+    warehouse: &'a Warehouse,
+    org: &'a str,
+    product: &'a str,
+    epoch: u64,
+}
+
+impl From<'_> {
+    async fn load(
+        &self,
+        cube: &Cube,
+        keys: &[SliceKey],
+    ) -> Result<Vec<(SliceKey, Slice)>, WarehouseError> {
+        let loaded = load::load(self.warehouse, self.org, self.product, keys).await?;
+        load::read(&loaded, &mut cube.dictionary.write())
+    }
+}
+
 /// What a period is folded from.
 #[derive(Default)]
 pub(super) struct Slices {
@@ -209,15 +236,16 @@ impl Store {
         self.collect(&cube, &keys, &mut found);
         if found.len() < keys.len() {
             let missing = keys.iter().filter(|key| !found.contains_key(key));
-            let (exact, mut rolled): (Vec<SliceKey>, Vec<SliceKey>) =
+            let (exact, rolled): (Vec<SliceKey>, Vec<SliceKey>) =
                 missing.partition(|key| matches!(key, SliceKey::Exact(_)));
-            // What raw rows are compared with.
-            rolled.extend(exact.iter().map(|key| SliceKey::Hours(key.day())));
-            let from = (warehouse, org, product, epoch);
-            self.read(&cube, &cube.loading, &rolled, from, &mut found)
-                .await?;
-            self.read(&cube, &cube.loading_exact, &exact, from, &mut found)
-                .await?;
+            let from = From {
+                warehouse,
+                org,
+                product,
+                epoch,
+            };
+            self.read_rolled(&cube, &rolled, &from, &mut found).await?;
+            self.read_exact(&cube, &exact, &from, &mut found).await?;
             self.make_room();
         }
         let periods = periods
@@ -235,52 +263,136 @@ impl Store {
         Ok(Slices { cube, periods })
     }
 
-    /// Adds `keys` to `found`: what another has read meanwhile, and the rest from ClickHouse.
-    async fn read(
+    /// Adds slices of rollups to `found`: what another has read meanwhile, and the rest
+    /// from ClickHouse.
+    async fn read_rolled(
         &self,
         cube: &Cube,
-        one_at_a_time: &tokio::sync::Mutex<()>,
         keys: &[SliceKey],
-        (warehouse, org, product, epoch): (&Warehouse, &str, &str, u64),
+        from: &From<'_>,
         found: &mut HashMap<SliceKey, Arc<Slice>>,
     ) -> Result<(), WarehouseError> {
+        if self.missing(cube, keys, found).is_empty() {
+            return Ok(());
+        }
+        let _reading = cube.loading.lock().await;
+        let keys = self.missing(cube, keys, found);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let keys = self.widen(cube, keys);
+        for (key, slice) in from.load(cube, &keys).await? {
+            self.keep(cube, key, slice, from.epoch, true, found);
+        }
+        Ok(())
+    }
+
+    /// The same for slices of raw rows, with the rollups that they are compared with.
+    async fn read_exact(
+        &self,
+        cube: &Cube,
+        keys: &[SliceKey],
+        from: &From<'_>,
+        found: &mut HashMap<SliceKey, Arc<Slice>>,
+    ) -> Result<(), WarehouseError> {
+        if self.missing(cube, keys, found).is_empty() {
+            return Ok(());
+        }
+        let _reading = cube.loading_exact.lock().await;
+        let keys = self.missing(cube, keys, found);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let keys = self.widen(cube, keys);
+        let hours: Vec<SliceKey> = keys.iter().map(|key| SliceKey::Hours(key.day())).collect();
+        self.read_rolled(cube, &hours, from, found).await?;
+        for (key, slice) in from.load(cube, &keys).await? {
+            let SliceKey::Exact(hour) = key else { continue };
+            let offset = u32::try_from(hour % 24).ok();
+            let hours = found.get(&SliceKey::Hours(key.day()));
+            let settled = hours.is_some_and(|hours| hours.totals(offset) == slice.totals(None));
+            self.keep(cube, key, slice, from.epoch, settled, found);
+        }
+        Ok(())
+    }
+
+    /// Adds what is cached of `keys` to `found`, and returns the others.
+    fn missing(
+        &self,
+        cube: &Cube,
+        keys: &[SliceKey],
+        found: &mut HashMap<SliceKey, Arc<Slice>>,
+    ) -> Vec<SliceKey> {
         let missing = |found: &HashMap<SliceKey, Arc<Slice>>| -> Vec<SliceKey> {
             let missing = keys.iter().filter(|key| !found.contains_key(key));
             missing.copied().collect()
         };
         self.collect(cube, &missing(found), found);
-        if missing(found).is_empty() {
-            return Ok(());
+        missing(found)
+    }
+
+    /// `keys`, and neighbours of theirs that aren't cached, nearest first, as far as
+    /// [`READ_AHEAD_BYTES`] will hold them, going by what the product's slices take so far.
+    fn widen(&self, cube: &Cube, keys: Vec<SliceKey>) -> Vec<SliceKey> {
+        let changes = self.changes.lock();
+        let slices = cube.slices.lock();
+        let rolled = slices
+            .iter()
+            .filter(|(key, _)| !matches!(key, SliceKey::Exact(_)))
+            .map(|(_, entry)| entry.slice.size_bytes());
+        let (days, bytes) = rolled.fold((0, 0), |(days, all), bytes| (days + 1, all + bytes));
+        if days == 0 {
+            return keys;
         }
-        let _reading = one_at_a_time.lock().await;
-        self.collect(cube, &missing(found), found);
-        let keys = missing(found);
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let loaded = load::load(warehouse, org, product, &keys).await?;
-        let read = load::read(&loaded, &mut cube.dictionary.write())?;
-        let mut slices = cube.slices.lock();
-        for (key, slice) in read {
-            let settled = match key {
-                SliceKey::Day(_) | SliceKey::Hours(_) => true,
-                SliceKey::Exact(hour) => {
-                    let offset = u32::try_from(hour % 24).ok();
-                    let hours = found.get(&SliceKey::Hours(key.day()));
-                    hours.is_some_and(|hours| hours.totals(offset) == slice.totals(None))
+        let bytes_per_hour = (bytes / days / 24).max(1);
+        let mut room_hours = i64::try_from(READ_AHEAD_BYTES / bytes_per_hour).unwrap_or(i64::MAX);
+        let cached = |key: SliceKey| {
+            slices
+                .get(&key)
+                .is_some_and(|entry| changes.holds(key, entry.epoch, entry.settled))
+        };
+        let mut wide: HashSet<SliceKey> = keys.iter().copied().collect();
+        let mut ends: Vec<(SliceKey, i64)> = keys
+            .iter()
+            .flat_map(|key| [(*key, -1), (*key, 1)])
+            .collect();
+        for _ in 0..READ_AHEAD_DAYS_MAX * 24 {
+            ends.retain_mut(|(end, step)| {
+                let Some((next, hours)) = end.neighbour(*step) else {
+                    return false;
+                };
+                if room_hours < hours || cached(next) || !wide.insert(next) {
+                    return false;
                 }
-            };
-            let slice = Arc::new(slice);
-            found.insert(key, Arc::clone(&slice));
-            let entry = Entry {
-                slice,
-                epoch,
-                settled,
-                used: self.tick(),
-            };
-            slices.insert(key, entry);
+                room_hours -= hours;
+                *end = next;
+                true
+            });
+            if ends.is_empty() {
+                break;
+            }
         }
-        Ok(())
+        wide.into_iter().collect()
+    }
+
+    fn keep(
+        &self,
+        cube: &Cube,
+        key: SliceKey,
+        slice: Slice,
+        epoch: u64,
+        settled: bool,
+        found: &mut HashMap<SliceKey, Arc<Slice>>,
+    ) {
+        let slice = Arc::new(slice);
+        found.insert(key, Arc::clone(&slice));
+        let entry = Entry {
+            slice,
+            epoch,
+            settled,
+            used: self.tick(),
+        };
+        cube.slices.lock().insert(key, entry);
     }
 
     fn tick(&self) -> u64 {
@@ -403,6 +515,46 @@ mod tests {
             from_s: from_day * 86_400,
             to_s: to_day * 86_400 + 3_600,
         }
+    }
+
+    #[test]
+    fn neighbours_are_read_along_as_far_as_there_is_room() {
+        let store = Store::default();
+        let cube = Cube::default();
+        // With nothing to go by, nothing beside what is asked for.
+        assert_eq!(store.widen(&cube, vec![SliceKey::Exact(500)]).len(), 1);
+
+        let mut found = HashMap::new();
+        let large = |bytes: usize| Slice {
+            people: Vec::with_capacity(bytes / 4),
+            ..Slice::default()
+        };
+        // A day takes a hundredth of the room.
+        for day in 0..60 {
+            let slice = large(READ_AHEAD_BYTES / 100);
+            store.keep(&cube, SliceKey::Hours(day), slice, 0, true, &mut found);
+        }
+        store.keep(&cube, SliceKey::Exact(400), large(4), 0, true, &mut found);
+        let mut wide = store.widen(&cube, vec![SliceKey::Exact(500)]);
+        wide.sort_unstable();
+        let hours: Vec<i64> = wide
+            .iter()
+            .map(|key| match key {
+                SliceKey::Exact(hour) => *hour,
+                other => unreachable!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(hours.first(), Some(&401), "what is cached ends it");
+        assert_eq!(hours.last(), Some(&(500 + 24 * 31)), "and so does distance");
+        assert_eq!(hours.len(), 100 + 24 * 31);
+
+        // Ten days fill it.
+        for day in 0..60 {
+            let slice = large(READ_AHEAD_BYTES / 10);
+            store.keep(&cube, SliceKey::Hours(day), slice, 0, true, &mut found);
+        }
+        let wide = store.widen(&cube, vec![SliceKey::Exact(900)]);
+        assert!((230..=241).contains(&wide.len()), "{}", wide.len());
     }
 
     #[test]

@@ -54,8 +54,8 @@ impl EmbeddedOptions {
     }
 }
 
-/// Threads that insert blocks. Two, so that two tables can be written at once.
-const INSERTERS: usize = 2;
+/// Threads that insert blocks: one for each table that a block of records may fill.
+const INSERTERS: usize = 4;
 /// Threads that run statements. Two, so that a long rebuild does not hold up a short one.
 const EXECUTORS: usize = 2;
 /// Streams open at once; each has a thread and a connection while it lasts.
