@@ -24,6 +24,10 @@ use crate::{AppState, db};
 /// How soon a refused label may make the server look again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// Rests between two looks are at least so many times as long as a look took: counting
+/// the people behind every label of a large organisation must not keep a core busy.
+const REST_FACTOR: u32 = 20;
+
 /// What devices are asked for.
 #[derive(Debug, Default)]
 pub struct Wanted {
@@ -39,6 +43,19 @@ struct Known {
     texts: HashMap<LabelHash, Arc<str>>,
     wanted: Arc<Wanted>,
     read_at: Instant,
+    /// How long reading it took.
+    took: Duration,
+}
+
+impl Known {
+    /// How old it may be before it is read anew.
+    fn age_max(&self, refresh: Duration) -> Duration {
+        match refresh {
+            // Tests look each time.
+            Duration::ZERO => refresh,
+            refresh => refresh.max(self.took * REST_FACTOR),
+        }
+    }
 }
 
 /// Labels by organisation.
@@ -69,7 +86,7 @@ impl Labels {
     /// # Errors
     /// The warehouse's.
     pub async fn wanted(&self, state: &AppState, org: &Org) -> Result<Arc<Wanted>, WarehouseError> {
-        let known = self.known(state, org, state.settings.label_refresh).await?;
+        let known = self.known(state, org, None).await?;
         Ok(Arc::clone(&known.wanted))
     }
 
@@ -83,10 +100,10 @@ impl Labels {
         state: &Arc<AppState>,
         org: &Arc<Org>,
     ) -> Result<Arc<Wanted>, WarehouseError> {
-        let Some(known) = self.fresh(org.id, Duration::MAX) else {
+        let Some(known) = self.lately(org.id) else {
             return self.wanted(state, org).await;
         };
-        if known.read_at.elapsed() >= state.settings.label_refresh
+        if known.read_at.elapsed() >= known.age_max(state.settings.label_refresh)
             && self.reading.try_lock().is_ok()
         {
             let (state, org) = (Arc::clone(state), Arc::clone(org));
@@ -109,7 +126,7 @@ impl Labels {
         org: &Org,
         hash: LabelHash,
     ) -> Result<Option<Arc<str>>, WarehouseError> {
-        let known = self.known(state, org, state.settings.label_refresh).await?;
+        let known = self.known(state, org, None).await?;
         Ok(known.texts.get(&hash).cloned())
     }
 
@@ -118,7 +135,7 @@ impl Labels {
     /// # Errors
     /// The warehouse's.
     pub async fn texts(&self, state: &AppState, org: &Org) -> Result<Texts, WarehouseError> {
-        let known = self.known(state, org, state.settings.label_refresh).await?;
+        let known = self.known(state, org, None).await?;
         Ok(Texts(known))
     }
 
@@ -140,26 +157,33 @@ impl Labels {
             Some(LabelAction::Never) => return Ok(false),
             None => {}
         }
-        let known = self.known(state, org, state.settings.label_refresh).await?;
+        let known = self.known(state, org, None).await?;
         if known.shared.contains(&hash) {
             return Ok(true);
         }
         // Another server may have seen it become shared and have asked for it.
-        let known = self.known(state, org, LOOK_AGAIN).await?;
+        let known = self.known(state, org, Some(LOOK_AGAIN)).await?;
         Ok(known.shared.contains(&hash))
     }
 
+    /// What is known, at most so old; as old as [`Known::age_max`] allows by default.
     async fn known(
         &self,
         state: &AppState,
         org: &Org,
-        age_max: Duration,
+        age_max: Option<Duration>,
     ) -> Result<Arc<Known>, WarehouseError> {
-        if let Some(known) = self.fresh(org.id, age_max) {
+        let fresh = || {
+            self.lately(org.id).filter(|known| {
+                let age_max = age_max.unwrap_or(known.age_max(state.settings.label_refresh));
+                known.read_at.elapsed() < age_max
+            })
+        };
+        if let Some(known) = fresh() {
             return Ok(known);
         }
         let _reading = self.reading.lock().await;
-        if let Some(known) = self.fresh(org.id, age_max) {
+        if let Some(known) = fresh() {
             return Ok(known);
         }
         let known = read(&state.warehouse, org, state.settings.wanted_labels_max).await?;
@@ -168,10 +192,8 @@ impl Labels {
         Ok(known)
     }
 
-    fn fresh(&self, org: Uuid, age_max: Duration) -> Option<Arc<Known>> {
-        let orgs = self.orgs.lock();
-        let known = orgs.get(&org)?;
-        (known.read_at.elapsed() < age_max).then(|| Arc::clone(known))
+    fn lately(&self, org: Uuid) -> Option<Arc<Known>> {
+        self.orgs.lock().get(&org).map(Arc::clone)
     }
 }
 
@@ -244,5 +266,6 @@ async fn read(
         wanted: Arc::new(Wanted { hashes, revision }),
         texts,
         read_at,
+        took: read_at.elapsed(),
     })
 }
