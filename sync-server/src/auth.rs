@@ -198,6 +198,115 @@ pub struct DeviceAuth {
     pub segment: String,
 }
 
+/// What somebody may do in an organisation: each role may all that those before it may.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads insights and feedback.
+    Viewer,
+    /// Works the desk: status, notes, replies, merges, exports.
+    Analyst,
+    /// Changes the organisation: policy, tokens, accounts, retention.
+    Admin,
+    /// Also names other owners.
+    Owner,
+}
+
+impl Role {
+    /// The word in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Analyst => "analyst",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+/// Who acts, for the audit log and for what they may do.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The one organisation that they act in.
+    pub org: Arc<Org>,
+    /// What they may do.
+    pub role: Role,
+    /// `user:` and the account's name, `token:` and the token's name.
+    pub name: String,
+}
+
+impl Actor {
+    async fn of(parts: &Parts, state: &AppState, least: Role) -> Result<Self, ApiError> {
+        let (grant, org) = authorize(parts, state, &[Scope::Analyst, Scope::Admin]).await?;
+        let role = if grant.scope == Scope::Admin {
+            Role::Admin
+        } else {
+            Role::Analyst
+        };
+        if role < least {
+            return Err(ApiError::forbidden(format!(
+                "This takes the role {}; you have {}.",
+                least.as_str(),
+                role.as_str()
+            )));
+        }
+        Ok(Self {
+            org,
+            role,
+            name: format!("token:{}", grant.name),
+        })
+    }
+}
+
+macro_rules! acting {
+    ($(#[$doc:meta])* $name:ident, $role:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub Actor);
+
+        impl FromRequestParts<Arc<AppState>> for $name {
+            type Rejection = ApiError;
+
+            async fn from_request_parts(
+                parts: &mut Parts,
+                state: &Arc<AppState>,
+            ) -> Result<Self, Self::Rejection> {
+                Actor::of(parts, state, $role).await.map(Self)
+            }
+        }
+    };
+}
+
+acting!(
+    /// A request of somebody who may read: a viewer or more.
+    Viewer,
+    Role::Viewer
+);
+acting!(
+    /// A request of somebody who may work the desk: an analyst or more.
+    Analyst,
+    Role::Analyst
+);
+acting!(
+    /// A request of somebody who may change the organisation: an admin or more.
+    Admin,
+    Role::Admin
+);
+
 /// A request of somebody who may read insights.
 #[derive(Debug, Clone)]
 pub struct AnalystAuth {

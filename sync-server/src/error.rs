@@ -34,6 +34,8 @@ impl ApiError {
             Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Code::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Code::Conflict => StatusCode::CONFLICT,
+            Code::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
             Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self {

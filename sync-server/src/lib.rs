@@ -11,16 +11,19 @@
 //! server keeps no state of its own beside ClickHouse.
 
 pub mod admin;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod control;
 pub mod db;
 pub mod enroll;
 pub mod error;
+pub mod feedback;
 pub mod health;
 pub mod ingest;
 pub mod insights;
 pub mod labels;
+pub mod live;
 pub mod metrics;
 pub mod openapi;
 pub mod orgs;

@@ -34,6 +34,53 @@ pub struct OrgPolicy {
     /// How devices send.
     #[serde(default)]
     pub sync: SyncRules,
+    /// How much feedback is taken.
+    #[serde(default)]
+    pub feedback: FeedbackRules,
+    /// How long things are kept.
+    #[serde(default)]
+    pub retention: RetentionRules,
+}
+
+/// How much feedback is taken in an hour; more is answered with 429.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeedbackRules {
+    /// Submissions an hour of one device.
+    pub per_device_per_hour: u32,
+    /// Submissions an hour of one network address, behind which a whole office may sit.
+    pub per_address_per_hour: u32,
+}
+
+impl Default for FeedbackRules {
+    fn default() -> Self {
+        Self {
+            per_device_per_hour: 5,
+            per_address_per_hour: 500,
+        }
+    }
+}
+
+/// After how many days things are deleted, 1 to 3,650.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionRules {
+    /// Events, sessions, screens and incidents. Rollups stay.
+    pub events_days: u32,
+    /// Feedback with its thread.
+    pub feedback_days: u32,
+    /// Screenshots.
+    pub screenshots_days: u32,
+}
+
+impl Default for RetentionRules {
+    fn default() -> Self {
+        Self {
+            events_days: 90,
+            feedback_days: 90,
+            screenshots_days: 90,
+        }
+    }
 }
 
 impl Default for OrgPolicy {
@@ -43,6 +90,8 @@ impl Default for OrgPolicy {
             label_rules: Vec::new(),
             thresholds: BTreeMap::new(),
             sync: SyncRules::default(),
+            feedback: FeedbackRules::default(),
+            retention: RetentionRules::default(),
         }
     }
 }
@@ -56,6 +105,16 @@ pub enum PolicyFault {
     /// Devices would refuse it, and capture nothing.
     #[error("devices can't follow it: {0}")]
     Device(#[from] snag_core::PolicyError),
+    /// A number is out of its range.
+    #[error("{field} is {value}, but must be {range}")]
+    Range {
+        /// Which.
+        field: &'static str,
+        /// What it is.
+        value: u32,
+        /// What it may be.
+        range: &'static str,
+    },
     /// It isn't what devices take.
     #[error("devices don't understand it: {0}")]
     Form(#[from] serde_json::Error),
@@ -73,6 +132,40 @@ impl OrgPolicy {
             "thresholds": self.thresholds,
         }))?;
         snag_core::Policy::from_settings(&settings)?;
+        let kept = &self.retention;
+        for (field, value) in [
+            ("retention.events_days", kept.events_days),
+            ("retention.feedback_days", kept.feedback_days),
+            ("retention.screenshots_days", kept.screenshots_days),
+        ] {
+            if !(1..=3_650).contains(&value) {
+                let range = "1 to 3650";
+                return Err(PolicyFault::Range {
+                    field,
+                    value,
+                    range,
+                });
+            }
+        }
+        for (field, value) in [
+            (
+                "feedback.per_device_per_hour",
+                self.feedback.per_device_per_hour,
+            ),
+            (
+                "feedback.per_address_per_hour",
+                self.feedback.per_address_per_hour,
+            ),
+        ] {
+            if value > 1_000_000 {
+                let range = "0 to 1000000";
+                return Err(PolicyFault::Range {
+                    field,
+                    value,
+                    range,
+                });
+            }
+        }
         Ok(self
             .label_rules
             .iter()

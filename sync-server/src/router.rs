@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use snag_wire::Code;
 
 use crate::{
-    ApiError, AppState, admin, enroll, health, ingest, insights, metrics, openapi, policy,
+    ApiError, AppState, admin, enroll, feedback, health, ingest, insights, metrics, openapi, policy,
 };
 
 /// A route that hasn't answered by now never will; the batch route is bounded by its
@@ -32,6 +32,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/metrics", get(metrics::get))
         .merge(admin::router())
         .merge(insights::router())
+        .merge(feedback::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&state), bounded))

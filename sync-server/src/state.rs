@@ -64,6 +64,8 @@ pub struct AppState {
     pub labels: Labels,
     /// What insights are answered from.
     pub insights: crate::insights::Store,
+    /// What happens, told to whoever listens.
+    pub live: crate::live::Hub,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where validated batches wait for their block.
@@ -99,6 +101,7 @@ impl AppState {
             orgs: OrgCache::default(),
             labels: Labels::default(),
             insights: crate::insights::Store::default(),
+            live: crate::live::Hub::default(),
             metrics,
             commits,
             settings,

@@ -4,13 +4,15 @@
 //! It knows no transport, no database and no clock. Everything is JSON in
 //! `snake_case`; times are RFC 3339 in UTC, or `*_ms` offsets from one.
 //!
-//! **Invariant:** no field of this crate carries a coordinate, a key, a typed
+//! **Invariant:** no field of a batch carries a coordinate, a key, a typed
 //! character, a window title or an element's name, with one exception:
 //! [`LabelRecord::text`], which is sent only for a hash that the server's policy
-//! has named (see `ARCHITECTURE.md`, "Labels").
+//! has named (see `ARCHITECTURE.md`, "Labels"). What a person says of their own accord
+//! is a [`FeedbackSubmission`].
 
 mod batch;
 mod enroll;
+mod feedback;
 mod hash;
 pub mod limits;
 mod policy;
@@ -19,6 +21,10 @@ mod record;
 
 pub use batch::{BatchAnswer, Context, DropCount, EventBatch, RecordError};
 pub use enroll::{DeviceFacts, EnrollAnswer, EnrollRequest};
+pub use feedback::{
+    Category, FeedbackAnswer, FeedbackSubmission, Point, Replies, Reply, ScreenshotAnswer, Shape,
+    Size, Target, TrailStep,
+};
 pub use hash::{LabelHash, ParseHashError};
 pub use policy::{
     AppRules, LabelAction, LabelKind, LabelRule, Organisation, PolicyAnswer, SyncRules,

@@ -48,6 +48,10 @@ pub enum Code {
     Unavailable,
     /// The request took too long to arrive.
     Timeout,
+    /// The same id was sent before with another content.
+    Conflict,
+    /// The server's disk is nearly full; it takes this again when there is room.
+    InsufficientStorage,
     /// The server is at fault.
     Internal,
 }
