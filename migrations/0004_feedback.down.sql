@@ -1,3 +1,5 @@
+DROP TABLE IF EXISTS kept_from;
+DROP TABLE IF EXISTS forgotten;
 DROP TABLE IF EXISTS audit;
 DROP TABLE IF EXISTS screenshots;
 DROP TABLE IF EXISTS feedback_thread;

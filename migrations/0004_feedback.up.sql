@@ -126,7 +126,9 @@ CREATE TABLE IF NOT EXISTS screenshots
     width UInt32,
     height UInt32,
     received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
-    version UInt64
+    version UInt64,
+    -- Whether the object store lacked it as the two were last compared.
+    missing UInt8 DEFAULT 0
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (org, feedback);
@@ -147,6 +149,38 @@ CREATE TABLE IF NOT EXISTS audit
     -- JSON: what changed, never a person's words.
     detail String CODEC(ZSTD(3))
 )
-ENGINE = MergeTree
+ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(at)
 ORDER BY (org, at, id);
+
+-- What was deleted: ids without content. A row is written before anything goes and
+-- finished when all of it went, so that a deletion killed half way is taken up again;
+-- then it stays until a late retry would be refused for its age.
+CREATE TABLE IF NOT EXISTS forgotten
+(
+    org LowCardinality(String),
+    kind Enum8('feedback' = 1, 'device' = 2),
+    id UUID,
+    at DateTime64(3, 'UTC'),
+    until DateTime('UTC'),
+    -- JSON: what is to go, while it goes; empty afterwards.
+    plan String CODEC(ZSTD(3)),
+    -- JSON: what went; empty where retention took it.
+    receipt String CODEC(ZSTD(3)),
+    done UInt8,
+    version UInt64
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (org, kind, id)
+TTL until;
+
+-- The first day that still has its raw rows. Rollups of the days before stay as they
+-- are: nothing is left to compare them with.
+CREATE TABLE IF NOT EXISTS kept_from
+(
+    org LowCardinality(String),
+    what Enum8('records' = 1, 'feedback' = 2),
+    day Date
+)
+ENGINE = ReplacingMergeTree(day)
+ORDER BY (org, what);
