@@ -8,6 +8,8 @@
 //!
 //! **Invariant:** no answer to the desk names a device or a person.
 
+pub mod understand;
+
 use std::sync::Arc;
 
 use axum::Router;
