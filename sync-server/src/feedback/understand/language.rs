@@ -20,6 +20,8 @@ const LETTERS_MIN: usize = 2;
 /// How sure lingua has to be, and how many times surer than of the next language.
 const CONFIDENCE_MIN: f64 = 0.25;
 const CONFIDENCE_LEAD: f64 = 1.5;
+/// How sure lingua has to be of a sentence that whatlang takes for another language.
+const CONFIDENCE_ALONE: f64 = 0.7;
 /// Where so large a part of the words is English, less is enough.
 const ENGLISH_SHARE: f64 = 0.34;
 const ENGLISH_BEHIND: f64 = 0.4;
@@ -89,7 +91,11 @@ pub(super) fn detect(text: &str) -> Option<&'static str> {
     if let Some(found) = other {
         return Some(code(found.lang()));
     }
-    if clear {
+    // A whole sentence that the two don't agree on is of neither's language.
+    let agreed = broad
+        .as_ref()
+        .is_some_and(|found| code(found.lang()) == two_letters(*first));
+    if clear && (agreed || words.len() < WORDS_WITH_ENGLISH || *confidence >= CONFIDENCE_ALONE) {
         return Some(two_letters(*first));
     }
     sure.map(|found| code(found.lang()))
