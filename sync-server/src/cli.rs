@@ -17,7 +17,7 @@ use crate::serve::{self, Listen};
 use crate::sql::{self, SingleUser, SqlFront};
 use crate::state::Settings;
 use crate::verify::{self, Window};
-use crate::{AppState, openapi};
+use crate::{AppState, disk, openapi};
 
 /// The Snag server: takes records from devices and answers analysts.
 #[derive(Debug, Parser)]
@@ -126,6 +126,12 @@ struct Serve {
     /// How long a batch's body may take to arrive, in milliseconds.
     #[arg(long, env = "SNAG_BODY_TIMEOUT_MS", default_value_t = 20_000)]
     body_timeout_ms: u64,
+    /// Refuse screenshots while the disk has less free space than so many MiB.
+    #[arg(long, env = "SNAG_DISK_FLOOR_MB", default_value_t = 1_024)]
+    disk_floor_mb: u64,
+    /// Refuse feedback and records, too, below so many MiB.
+    #[arg(long, env = "SNAG_DISK_FLOOR_EVENTS_MB", default_value_t = 512)]
+    disk_floor_events_mb: u64,
 }
 
 /// Where ClickHouse is: in this process over a data folder, or a server.
@@ -390,9 +396,19 @@ async fn run_serve(arguments: Serve) -> anyhow::Result<()> {
     let settings = Settings {
         label_refresh: std::time::Duration::from_millis(arguments.label_refresh_ms),
         body_timeout: std::time::Duration::from_millis(arguments.body_timeout_ms),
+        disk_floors: disk::Floors {
+            screenshots_bytes: arguments.disk_floor_mb << 20,
+            // Whoever lowers the first floor alone means both.
+            records_bytes: arguments.disk_floor_events_mb.min(arguments.disk_floor_mb) << 20,
+        },
         ..Settings::default()
     };
     let state = AppState::new(warehouse.clone(), settings, AppState::system_clock());
+    let mut folders = Vec::new();
+    if arguments.store.clickhouse_url.is_none() {
+        folders.push(arguments.store.data.clone());
+    }
+    tokio::spawn(disk::watch(Arc::clone(&state.disk), folders));
     let listen = Listen {
         address: arguments.listen,
         tls: arguments.tls_cert.zip(arguments.tls_key),

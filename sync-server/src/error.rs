@@ -82,6 +82,17 @@ impl ApiError {
         error
     }
 
+    /// The disk is nearly full. Whoever sent something keeps it and tries again.
+    #[must_use]
+    pub fn insufficient_storage() -> Self {
+        let mut error = Self::new(
+            Code::InsufficientStorage,
+            "The server's disk is nearly full. Send it again later; it will be taken as soon as there is room.",
+        );
+        error.retry_after_s = Some(60);
+        error
+    }
+
     /// The server is at fault. `cause` is logged, not sent.
     #[must_use]
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
@@ -118,8 +129,15 @@ impl ApiError {
     }
 }
 
+/// ClickHouse's code for a disk without room.
+const NOT_ENOUGH_SPACE: u32 = 243;
+
 impl From<WarehouseError> for ApiError {
     fn from(error: WarehouseError) -> Self {
+        if error.code == Some(NOT_ENOUGH_SPACE) || error.message.contains("No space left") {
+            tracing::error!(code = ?error.code, cause = %error, "the disk is full");
+            return Self::insufficient_storage();
+        }
         match error.kind {
             ErrorKind::Retry | ErrorKind::Unavailable => {
                 tracing::warn!(code = ?error.code, cause = %error, "the warehouse did not answer");

@@ -16,6 +16,7 @@ pub mod auth;
 pub mod cli;
 pub mod control;
 pub mod db;
+pub mod disk;
 pub mod enroll;
 pub mod error;
 pub mod feedback;

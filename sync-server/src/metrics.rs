@@ -73,6 +73,13 @@ pub struct RollupLabels {
     pub rollup: String,
 }
 
+/// What was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RefusalLabels {
+    /// `screenshot`, `feedback` or `records`.
+    pub what: &'static str,
+}
+
 /// Every metric.
 pub struct Metrics {
     registry: Registry,
@@ -102,6 +109,10 @@ pub struct Metrics {
     pub rollup_repairs: Family<RollupLabels, Counter>,
     /// Requests in flight.
     pub in_flight: Gauge,
+    /// Free bytes of the fullest disk; 0 until it is known.
+    pub disk_free_bytes: Gauge,
+    /// What a nearly full disk refused.
+    pub disk_refusals: Family<RefusalLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -124,6 +135,8 @@ impl Default for Metrics {
             enrolments: Counter::default(),
             rollup_repairs: Family::default(),
             in_flight: Gauge::default(),
+            disk_free_bytes: Gauge::default(),
+            disk_refusals: Family::default(),
             registry: Registry::default(),
         };
         let r = &mut registry;
@@ -187,6 +200,17 @@ impl Default for Metrics {
             "requests_in_flight",
             "Requests being answered",
             metrics.in_flight.clone(),
+        );
+        r.register_with_unit(
+            "disk_free",
+            "Free space of the fullest disk that the server keeps things on",
+            Unit::Bytes,
+            metrics.disk_free_bytes.clone(),
+        );
+        r.register(
+            "disk_refusals",
+            "Requests refused because the disk is nearly full",
+            metrics.disk_refusals.clone(),
         );
         r.register(
             "build",

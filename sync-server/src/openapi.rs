@@ -89,6 +89,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     ("500", "The server is at fault."),
     (
+        "507",
+        "The server's disk is nearly full; wait as long as `Retry-After` says.",
+    ),
+    (
         "503",
         "The server can't answer now; wait as long as `Retry-After` says.",
     ),

@@ -11,7 +11,8 @@ use axum::routing::{get, post};
 use snag_wire::Code;
 
 use crate::{
-    ApiError, AppState, admin, enroll, feedback, health, ingest, insights, metrics, openapi, policy,
+    ApiError, AppState, admin, disk, enroll, feedback, health, ingest, insights, metrics, openapi,
+    policy,
 };
 
 /// A route that hasn't answered by now never will; the batch route is bounded by its
@@ -35,6 +36,10 @@ pub fn router(state: Arc<AppState>) -> Router {
         .merge(feedback::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&state),
+            disk::guard,
+        ))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), bounded))
         .layer(DefaultBodyLimit::max(snag_wire::limits::BODY_BYTES_MAX))
         .with_state(state)

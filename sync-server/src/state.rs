@@ -35,6 +35,8 @@ pub struct Settings {
     pub label_refresh: Duration,
     /// How many hashes the policy asks for at once.
     pub wanted_labels_max: usize,
+    /// Below which free space what is refused.
+    pub disk_floors: crate::disk::Floors,
 }
 
 impl Default for Settings {
@@ -48,6 +50,7 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(20),
             label_refresh: Duration::from_secs(1),
             wanted_labels_max: 1_000,
+            disk_floors: crate::disk::Floors::default(),
         }
     }
 }
@@ -64,6 +67,8 @@ pub struct AppState {
     pub labels: Labels,
     /// What insights are answered from.
     pub insights: crate::insights::Store,
+    /// What the disk still takes.
+    pub disk: Arc<crate::disk::Guard>,
     /// What happens, told to whoever listens.
     pub live: crate::live::Hub,
     /// What is counted.
@@ -95,8 +100,13 @@ impl AppState {
             Arc::clone(&metrics),
             Arc::clone(&write_gate),
         );
+        let disk = Arc::new(crate::disk::Guard::new(
+            settings.disk_floors,
+            Arc::clone(&metrics),
+        ));
         Arc::new(Self {
             warehouse,
+            disk,
             tokens: TokenCache::default(),
             orgs: OrgCache::default(),
             labels: Labels::default(),

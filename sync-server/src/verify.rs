@@ -8,6 +8,9 @@
 //! **Invariant:** a rebuild replaces a partition at once (`REPLACE PARTITION`): a
 //! reader sees the old or the new, and what wasn't rebuilt is as it was.
 //!
+//! Days whose raw rows retention took (`kept_from`, by organisation) have nothing to be
+//! compared with: their rollups are neither looked at nor changed.
+//!
 //! Rollups are found, not listed: a view named `x_view` fills `x`, whose columns'
 //! types say how they merge. The time columns are `hour` or `day` of the rollup, and
 //! `started_at` or `at` of the source.
@@ -78,7 +81,8 @@ pub async fn verify(
     repair: Option<&Arc<tokio::sync::Mutex<()>>>,
 ) -> Result<Report, WarehouseError> {
     let mut report = Report::default();
-    for rollup in Rollup::all(warehouse).await? {
+    let floors = Floors::read(warehouse).await?;
+    for rollup in Rollup::all(warehouse, &floors).await? {
         report.rollups.push(rollup.name.clone());
         for days in rollup.days(warehouse, window).await? {
             report.days += days.len();
@@ -129,8 +133,42 @@ fn broken(what: &str) -> WarehouseError {
     WarehouseError::new(ErrorKind::Schema, format!("verify: {what}"))
 }
 
+/// The first day of each organisation that still has its raw rows, where it isn't the
+/// first of all.
+struct Floors(Vec<Floor>);
+
+#[derive(Deserialize)]
+struct Floor {
+    org: String,
+    what: String,
+    day: String,
+}
+
+impl Floors {
+    async fn read(warehouse: &Warehouse) -> Result<Self, WarehouseError> {
+        let sql = "SELECT org, toString(what) AS what, toString(max(day)) AS day FROM kept_from \
+                   GROUP BY org, what ORDER BY org";
+        Ok(Self(db::rows(warehouse, Query::read(sql)).await?))
+    }
+
+    /// Those that hold for a source, as two lists: organisations and days.
+    fn of(&self, source: &str) -> [Vec<String>; 2] {
+        let what = match source {
+            "submissions" | "feedback" => "feedback",
+            _ => "records",
+        };
+        let floors = self.0.iter().filter(|floor| floor.what == what);
+        let (orgs, days) = floors
+            .map(|floor| (floor.org.clone(), floor.day.clone()))
+            .unzip();
+        [orgs, days]
+    }
+}
+
 /// A rollup, its view and its source.
 struct Rollup {
+    /// See [`Floors::of`].
+    floors: [Vec<String>; 2],
     name: String,
     source: String,
     /// The source's time.
@@ -162,7 +200,7 @@ enum Merge {
 }
 
 impl Rollup {
-    async fn all(warehouse: &Warehouse) -> Result<Vec<Self>, WarehouseError> {
+    async fn all(warehouse: &Warehouse, floors: &Floors) -> Result<Vec<Self>, WarehouseError> {
         #[derive(Deserialize)]
         struct View {
             name: String,
@@ -174,7 +212,7 @@ impl Rollup {
         let views: Vec<View> = db::rows(warehouse, query).await?;
         let mut rollups = Vec::with_capacity(views.len());
         for view in views {
-            rollups.push(Self::of_view(warehouse, &view.name, &view.as_select).await?);
+            rollups.push(Self::of_view(warehouse, &view.name, &view.as_select, floors).await?);
         }
         Ok(rollups)
     }
@@ -183,6 +221,7 @@ impl Rollup {
         warehouse: &Warehouse,
         view: &str,
         as_select: &str,
+        floors: &Floors,
     ) -> Result<Self, WarehouseError> {
         #[derive(Deserialize)]
         struct Row {
@@ -240,6 +279,7 @@ impl Rollup {
             })
             .collect::<Result<_, WarehouseError>>()?;
         Ok(Self {
+            floors: floors.of(&source),
             name: name.to_owned(),
             moment: if source == "sessions" {
                 "started_at"
@@ -252,6 +292,27 @@ impl Rollup {
             select,
             columns,
         })
+    }
+
+    /// Whether the raw rows of a row's day are still there, as SQL; see [`Self::query`].
+    fn kept(&self, day: &str) -> String {
+        if self.floors[0].is_empty() {
+            return "1".to_owned();
+        }
+        format!(
+            "{day} >= transform(toString(org), {{floor_orgs:Array(String)}}, \
+             {{floor_days:Array(Date)}}, toDate(0))"
+        )
+    }
+
+    /// A statement with the parameters that [`Self::kept`] names.
+    fn query(&self, query: Query) -> Query {
+        if self.floors[0].is_empty() {
+            return query;
+        }
+        query
+            .param_strings("floor_orgs", &self.floors[0])
+            .param_strings("floor_days", &self.floors[1])
     }
 
     /// The days of a window, in groups that one query can recount.
@@ -272,22 +333,25 @@ impl Rollup {
         let raw = match window {
             Window::Days(_) | Window::All => {
                 format!(
-                    "SELECT {day} AS day, count() AS records FROM {} GROUP BY day",
-                    self.source
+                    "SELECT {day} AS day, count() AS records FROM {} WHERE {} GROUP BY day",
+                    self.source,
+                    self.kept(&day)
                 )
             }
             Window::Since(since) => format!(
                 "SELECT {day} AS day, count() AS records FROM {} WHERE {} >= \
-                 toStartOfDay(fromUnixTimestamp64Milli(toInt64({}), 'UTC')) GROUP BY day",
+                 toStartOfDay(fromUnixTimestamp64Milli(toInt64({}), 'UTC')) AND {} GROUP BY day",
                 self.source,
                 self.moment,
-                since.as_millisecond()
+                since.as_millisecond(),
+                self.kept(&day)
             ),
             // How many rows such a day has in all isn't known: take them one by one.
             Window::RecentlyReceived(seconds) => format!(
                 "SELECT {day} AS day, toUInt64({ROWS_PER_QUERY}) AS records FROM {source} WHERE received_at >= \
-                 (SELECT max(received_at) FROM {source}) - {seconds} GROUP BY day",
-                source = self.source
+                 (SELECT max(received_at) FROM {source}) - {seconds} AND {kept} GROUP BY day",
+                source = self.source,
+                kept = self.kept(&day)
             ),
         };
         // Days that only the rollup has are wrong, too.
@@ -296,16 +360,17 @@ impl Rollup {
             Window::All | Window::Since(_) => {
                 let since = match window {
                     Window::Since(since) => format!(
-                        " WHERE toDate({}, 'UTC') >= toDate(fromUnixTimestamp64Milli(toInt64({}), 'UTC'))",
+                        " AND toDate({}, 'UTC') >= toDate(fromUnixTimestamp64Milli(toInt64({}), 'UTC'))",
                         self.bucket,
                         since.as_millisecond()
                     ),
                     _ => String::new(),
                 };
                 format!(
-                    " UNION ALL SELECT DISTINCT {} AS day, toUInt64(0) AS records FROM {}{}",
+                    " UNION ALL SELECT DISTINCT {} AS day, toUInt64(0) AS records FROM {} WHERE {}{}",
                     self.bucket_day(),
                     self.name,
+                    self.kept(&self.bucket_day()),
                     since.replace("toDate(day, 'UTC')", "day")
                 )
             }
@@ -313,7 +378,7 @@ impl Rollup {
         let sql = format!(
             "SELECT toString(day) AS day, sum(records) AS records FROM ({raw}{stored}) GROUP BY day ORDER BY day"
         );
-        let rows: Vec<Row> = db::rows(warehouse, Query::read(sql)).await?;
+        let rows: Vec<Row> = db::rows(warehouse, self.query(Query::read(sql))).await?;
         let mut groups: Vec<BTreeSet<Date>> = Vec::new();
         let mut room = 0;
         for row in rows {
@@ -346,11 +411,12 @@ impl Rollup {
             format!(" AND received_at >= toDateTime('{first} 00:00:00', 'UTC') - 172800")
         });
         format!(
-            "{}(SELECT * FROM {} FINAL WHERE toDate({}, 'UTC') IN ({}){received}) AS {}{}",
+            "{}(SELECT * FROM {} FINAL WHERE toDate({}, 'UTC') IN ({}) AND {}{received}) AS {}{}",
             self.select[0],
             self.source,
             self.moment,
             list(days),
+            self.kept(&format!("toDate({}, 'UTC')", self.moment)),
             self.source,
             self.select[1]
         )
@@ -413,7 +479,7 @@ impl Rollup {
         let sql = format!(
             "SELECT toString({bucket}) AS bucket, count() AS keys FROM (\
                SELECT {keys} FROM (\
-                 SELECT 0 AS side, {names} FROM {rollup} WHERE {day} IN ({days}) \
+                 SELECT 0 AS side, {names} FROM {rollup} WHERE {day} IN ({days}) AND {kept} \
                  UNION ALL \
                  SELECT 1 AS side, {names} FROM ({recount})\
                ) GROUP BY {keys} HAVING NOT ({equal})\
@@ -422,11 +488,12 @@ impl Rollup {
             keys = keys.join(", "),
             rollup = self.name,
             day = self.bucket_day(),
+            kept = self.kept(&self.bucket_day()),
             days = list(days),
             recount = self.recount(days),
             equal = equal.join(" AND "),
         );
-        let rows: Vec<Row> = db::rows(warehouse, Query::read(sql)).await?;
+        let rows: Vec<Row> = db::rows(warehouse, self.query(Query::read(sql))).await?;
         Ok(rows
             .into_iter()
             .map(|row| Difference {
@@ -437,8 +504,8 @@ impl Rollup {
             .collect())
     }
 
-    /// Rebuilds the partitions of some days: these days from the raw rows, the others
-    /// as they are.
+    /// Rebuilds the partitions of some days: these days from the raw rows, the others,
+    /// and what retention left without raw rows, as they are.
     async fn rebuild(
         &self,
         warehouse: &Warehouse,
@@ -455,19 +522,23 @@ impl Rollup {
         let (rollup, names) = (&self.name, self.column_names());
         let scratch = format!("{rollup}_rebuild");
         for (partition, days) in &partitions {
-            let execute = |sql: String| warehouse.execute(Query::new(sql));
+            let execute = |sql: String| warehouse.execute(self.query(Query::new(sql)));
             execute(format!("DROP TABLE IF EXISTS {scratch} SYNC")).await?;
             execute(format!("CREATE TABLE {scratch} AS {rollup}")).await?;
-            if !self.by_day {
-                execute(format!(
-                    "INSERT INTO {scratch} ({names}) SELECT {names} FROM {rollup} \
-                     WHERE toYYYYMM({bucket}) = {partition} AND {day} NOT IN ({days})",
-                    bucket = self.bucket,
-                    day = self.bucket_day(),
-                    days = list(days),
-                ))
-                .await?;
-            }
+            execute(format!(
+                "INSERT INTO {scratch} ({names}) SELECT {names} FROM {rollup} \
+                 WHERE {unit}({bucket}) = {partition} AND NOT ({day} IN ({days}) AND {kept})",
+                unit = if self.by_day {
+                    "toYYYYMMDD"
+                } else {
+                    "toYYYYMM"
+                },
+                bucket = self.bucket,
+                day = self.bucket_day(),
+                kept = self.kept(&self.bucket_day()),
+                days = list(days),
+            ))
+            .await?;
             execute(format!(
                 "INSERT INTO {scratch} ({names}) SELECT {names} FROM ({})",
                 self.recount(days)

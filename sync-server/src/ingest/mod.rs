@@ -43,6 +43,7 @@ use crate::{ApiError, AppState, policy};
         (status = 408),
         (status = 413),
         (status = 415),
+        (status = 507),
     ),
     security(("device" = []))
 )]
