@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use snag_wire::{Code, limits};
 use utoipa::ToSchema;
 
-use crate::auth::{AdminAuth, Scope};
+use crate::auth::{Admin, Scope};
 use crate::control::{self, ControlError, NewToken, TokenListed};
 use crate::orgs::OrgPolicy;
 use crate::{ApiError, AppState};
@@ -76,10 +76,10 @@ fn read<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, ApiError> {
     responses((status = 200, body = Vec<TokenListed>), (status = 400), (status = 401), (status = 403)))]
 async fn list_tokens(
     State(state): State<Arc<AppState>>,
-    auth: AdminAuth,
+    Admin(actor): Admin,
 ) -> Result<Json<Vec<TokenListed>>, ApiError> {
     Ok(Json(
-        control::list_tokens(&state.warehouse, auth.org.id).await?,
+        control::list_tokens(&state.warehouse, actor.org.id).await?,
     ))
 }
 
@@ -88,7 +88,7 @@ async fn list_tokens(
     responses((status = 200, body = TokenCreated), (status = 400), (status = 401), (status = 403)))]
 async fn create_token(
     State(state): State<Arc<AppState>>,
-    auth: AdminAuth,
+    Admin(actor): Admin,
     body: Bytes,
 ) -> Result<Json<TokenCreated>, ApiError> {
     let request: TokenRequest = read(&body)?;
@@ -106,14 +106,14 @@ async fn create_token(
         }
     }
     let new = NewToken {
-        org: auth.org.id,
+        org: actor.org.id,
         scope: request.scope,
         name: &request.name,
         device: None,
         segment: &request.segment,
     };
     let token = control::add_token(&state.warehouse, &new, state.now()).await?;
-    tracing::info!(org = %auth.org.id, scope = request.scope.as_str(), "token made");
+    tracing::info!(org = %actor.org.id, scope = request.scope.as_str(), "token made");
     Ok(Json(TokenCreated { token }))
 }
 
@@ -123,12 +123,12 @@ async fn create_token(
     responses((status = 200), (status = 401), (status = 403), (status = 404)))]
 async fn revoke_token(
     State(state): State<Arc<AppState>>,
-    auth: AdminAuth,
+    Admin(actor): Admin,
     Path(id): Path<String>,
 ) -> Result<(), ApiError> {
-    control::revoke_token(&state.warehouse, auth.org.id, &id, state.now()).await?;
+    control::revoke_token(&state.warehouse, actor.org.id, &id, state.now()).await?;
     state.tokens.forget_all();
-    tracing::info!(org = %auth.org.id, "token revoked");
+    tracing::info!(org = %actor.org.id, "token revoked");
     Ok(())
 }
 
@@ -137,18 +137,18 @@ async fn revoke_token(
     responses((status = 200, body = Vec<control::DeviceListed>), (status = 400), (status = 401), (status = 403)))]
 async fn list_devices(
     State(state): State<Arc<AppState>>,
-    auth: AdminAuth,
+    Admin(actor): Admin,
 ) -> Result<Json<Vec<control::DeviceListed>>, ApiError> {
     Ok(Json(
-        control::list_devices(&state.warehouse, auth.org.id).await?,
+        control::list_devices(&state.warehouse, actor.org.id).await?,
     ))
 }
 
 /// What the organisation's devices are told.
 #[utoipa::path(get, path = "/v1/admin/policy", tag = "administration", security(("admin" = [])),
     responses((status = 200, body = OrgPolicy), (status = 400), (status = 401), (status = 403)))]
-async fn get_policy(auth: AdminAuth) -> Json<OrgPolicy> {
-    Json(auth.org.policy.clone())
+async fn get_policy(Admin(actor): Admin) -> Json<OrgPolicy> {
+    Json(actor.org.policy.clone())
 }
 
 /// Gives the organisation's devices a new policy. One that a device could not follow is
@@ -157,13 +157,13 @@ async fn get_policy(auth: AdminAuth) -> Json<OrgPolicy> {
     responses((status = 200, body = OrgPolicy), (status = 400), (status = 401), (status = 403)))]
 async fn put_policy(
     State(state): State<Arc<AppState>>,
-    auth: AdminAuth,
+    Admin(actor): Admin,
     body: Bytes,
 ) -> Result<Json<OrgPolicy>, ApiError> {
     let policy: OrgPolicy = read(&body)?;
-    control::set_policy(&state.warehouse, auth.org.id, &policy, state.now()).await?;
-    state.orgs.forget(auth.org.id);
-    tracing::info!(org = %auth.org.id, "policy changed");
+    control::set_policy(&state.warehouse, actor.org.id, &policy, state.now()).await?;
+    state.orgs.forget(actor.org.id);
+    tracing::info!(org = %actor.org.id, "policy changed");
     Ok(Json(policy))
 }
 

@@ -1,4 +1,5 @@
-//! Who asks: bearer tokens, each scoped to one organisation.
+//! Who asks: programs by bearer tokens, people by a session's cookie (see
+//! [`crate::accounts`]), each of one organisation. Whoever it is becomes an [`Actor`].
 //!
 //! A token is 32 random bytes behind a prefix that names its scope. Only its
 //! SHA-256 is stored, so that whoever reads the table can't use it; with 256 bits
@@ -20,6 +21,7 @@ use snag_warehouse::{Query, Warehouse, WarehouseError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::accounts::session::Session;
 use crate::db;
 use crate::orgs::Org;
 use crate::{ApiError, AppState};
@@ -53,10 +55,12 @@ pub enum Scope {
     Enroll,
     /// Send records, read the policy: one device.
     Device,
-    /// Read insights.
+    /// Read insights and feedback, and work the desk.
     Analyst,
-    /// Change the organisation, its tokens and devices; read insights.
+    /// Change the organisation, its tokens, accounts and devices; and all of the above.
     Admin,
+    /// Read insights and feedback.
+    Viewer,
 }
 
 impl Scope {
@@ -68,6 +72,19 @@ impl Scope {
             Self::Device => "device",
             Self::Analyst => "analyst",
             Self::Admin => "admin",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// What somebody with such a token may do; `None` for devices and enrolment, which
+    /// act for nobody.
+    #[must_use]
+    pub fn role(self) -> Option<Role> {
+        match self {
+            Self::Enroll | Self::Device => None,
+            Self::Viewer => Some(Role::Viewer),
+            Self::Analyst => Some(Role::Analyst),
+            Self::Admin => Some(Role::Admin),
         }
     }
 }
@@ -101,18 +118,30 @@ pub struct Grant {
     pub segment: String,
     /// When it ends, in milliseconds since 1970; 0 where it doesn't.
     expires_at_ms: i64,
+    /// The version of the row that this was read from.
+    version: u64,
 }
 
 /// What a look-up found, and when.
 type Looked = (Option<Arc<Grant>>, Instant);
+
+/// What is known of tokens, and how often something was forgotten: a read that began
+/// before that isn't kept.
+#[derive(Default)]
+struct Known {
+    looked: HashMap<String, Looked>,
+    changes: u64,
+}
 
 /// Grants by token hash, read from the warehouse when first used. Changes are
 /// polled for all tokens at once, so that thousands of devices that each come once
 /// a minute cost no look-up each.
 #[derive(Default)]
 pub struct TokenCache {
-    known: Mutex<HashMap<String, Looked>>,
+    known: Mutex<Known>,
     polled: tokio::sync::Mutex<Option<(Instant, u64)>>,
+    /// When programs last used their tokens, as far as it isn't written yet.
+    pub(crate) uses: crate::tokens::Uses,
 }
 
 impl TokenCache {
@@ -127,21 +156,27 @@ impl TokenCache {
     ) -> Result<Option<Arc<Grant>>, WarehouseError> {
         self.forget_changed(warehouse).await?;
         let hash = token_hash(token);
-        if let Some((grant, read_at)) = self.known.lock().get(&hash)
-            && (grant.is_some() || read_at.elapsed() < UNKNOWN_TTL)
-        {
-            return Ok(grant.clone());
-        }
-        let sql = "SELECT org, scope, name, device, segment, \
+        let changes = {
+            let known = self.known.lock();
+            if let Some((grant, read_at)) = known.looked.get(&hash)
+                && (grant.is_some() || read_at.elapsed() < UNKNOWN_TTL)
+            {
+                return Ok(grant.clone());
+            }
+            known.changes
+        };
+        let sql = "SELECT org, scope, name, device, segment, version, \
                    ifNull(toUnixTimestamp64Milli(expires_at), 0) AS expires_at_ms \
                    FROM tokens FINAL WHERE token_hash = {hash:String} AND NOT revoked";
         let rows: Vec<Grant> = db::rows(warehouse, Query::read(sql).param("hash", &hash)).await?;
         let grant = rows.into_iter().next().map(Arc::new);
         let mut known = self.known.lock();
-        if known.len() >= CACHE_MAX {
-            known.clear();
+        if known.looked.len() >= CACHE_MAX {
+            known.looked.clear();
         }
-        known.insert(hash, (grant.clone(), Instant::now()));
+        if known.changes == changes {
+            known.looked.insert(hash, (grant.clone(), Instant::now()));
+        }
         Ok(grant)
     }
 
@@ -174,7 +209,17 @@ impl TokenCache {
         let mut known = self.known.lock();
         let mut newest = seen;
         for row in &changed {
-            known.remove(&row.token_hash);
+            // What was read from this very row or a later one is still true: without this,
+            // each poll would forget every token made in the overlap.
+            let stale = match known.looked.get(&row.token_hash) {
+                Some((Some(grant), _)) => grant.version < row.version,
+                Some((None, _)) => true,
+                None => false,
+            };
+            if stale {
+                known.looked.remove(&row.token_hash);
+                known.changes += 1;
+            }
             newest = newest.max(row.version);
         }
         *polled = Some((Instant::now(), newest));
@@ -183,7 +228,9 @@ impl TokenCache {
 
     /// Forgets everything read, so that a change is seen at once.
     pub fn forget_all(&self) {
-        self.known.lock().clear();
+        let mut known = self.known.lock();
+        known.looked.clear();
+        known.changes += 1;
     }
 }
 
@@ -250,24 +297,66 @@ pub struct Actor {
 }
 
 impl Actor {
-    async fn of(parts: &Parts, state: &AppState, least: Role) -> Result<Self, ApiError> {
-        let (grant, org) = authorize(parts, state, &[Scope::Analyst, Scope::Admin]).await?;
-        let role = if grant.scope == Scope::Admin {
-            Role::Admin
-        } else {
-            Role::Analyst
+    async fn of(parts: &Parts, state: &Arc<AppState>, least: Role) -> Result<Self, ApiError> {
+        let actor = match bearer(&parts.headers) {
+            Some(token) => Self::of_token(state, token).await?,
+            // Something that isn't a bearer token is refused rather than passed over.
+            None if parts.headers.contains_key(header::AUTHORIZATION) => {
+                return Err(ApiError::unauthorized());
+            }
+            None => {
+                let sessions = &state.accounts.sessions;
+                let session = sessions
+                    .of(state, &parts.method, &parts.headers)
+                    .await?
+                    .ok_or_else(ApiError::unauthorized)?;
+                Self::of_session(state, &session).await?
+            }
         };
-        if role < least {
+        if actor.role < least {
             return Err(ApiError::forbidden(format!(
                 "This takes the role {}; you have {}.",
                 least.as_str(),
-                role.as_str()
+                actor.role.as_str()
             )));
         }
+        Ok(actor)
+    }
+
+    async fn of_token(state: &Arc<AppState>, token: &str) -> Result<Self, ApiError> {
+        let (grant, org) = grant(state, token).await?;
+        let role = grant.scope.role().ok_or_else(|| {
+            ApiError::forbidden(format!(
+                "This address takes a session, or a token of scope viewer, analyst or admin; \
+                 this one is of scope {}.",
+                grant.scope.as_str()
+            ))
+        })?;
+        state.tokens.uses.note(state, token_hash(token));
         Ok(Self {
             org,
             role,
             name: format!("token:{}", grant.name),
+        })
+    }
+
+    /// Who a session is of.
+    ///
+    /// # Errors
+    /// 401 where its organisation is gone; the warehouse's own.
+    pub(crate) async fn of_session(
+        state: &Arc<AppState>,
+        session: &Session,
+    ) -> Result<Self, ApiError> {
+        let org = state
+            .orgs
+            .get(&state.warehouse, session.org)
+            .await?
+            .ok_or_else(ApiError::unauthorized)?;
+        Ok(Self {
+            org,
+            role: session.role,
+            name: format!("user:{}", session.login),
         })
     }
 }
@@ -306,24 +395,6 @@ acting!(
     Admin,
     Role::Admin
 );
-
-/// A request of somebody who may read insights.
-#[derive(Debug, Clone)]
-pub struct AnalystAuth {
-    /// The organisation whose figures are read.
-    pub org: Arc<Org>,
-    /// What IT called the token.
-    pub name: String,
-}
-
-/// A request of somebody who may change the organisation.
-#[derive(Debug, Clone)]
-pub struct AdminAuth {
-    /// The organisation.
-    pub org: Arc<Org>,
-    /// What IT called the token.
-    pub name: String,
-}
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
@@ -385,36 +456,6 @@ impl FromRequestParts<Arc<AppState>> for DeviceAuth {
             org,
             device,
             segment: grant.segment.clone(),
-        })
-    }
-}
-
-impl FromRequestParts<Arc<AppState>> for AnalystAuth {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        state: &Arc<AppState>,
-    ) -> Result<Self, Self::Rejection> {
-        let (grant, org) = authorize(parts, state, &[Scope::Analyst, Scope::Admin]).await?;
-        Ok(Self {
-            org,
-            name: grant.name.clone(),
-        })
-    }
-}
-
-impl FromRequestParts<Arc<AppState>> for AdminAuth {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        state: &Arc<AppState>,
-    ) -> Result<Self, Self::Rejection> {
-        let (grant, org) = authorize(parts, state, &[Scope::Admin]).await?;
-        Ok(Self {
-            org,
-            name: grant.name.clone(),
         })
     }
 }

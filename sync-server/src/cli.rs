@@ -17,7 +17,7 @@ use crate::serve::{self, Listen};
 use crate::sql::{self, SingleUser, SqlFront};
 use crate::state::Settings;
 use crate::verify::{self, Window};
-use crate::{AppState, disk, openapi};
+use crate::{AppState, accounts, disk, openapi};
 
 /// The Snag server: takes records from devices and answers analysts.
 #[derive(Debug, Parser)]
@@ -78,6 +78,13 @@ enum Command {
         #[command(subcommand)]
         action: Token,
     },
+    /// Make, list and change the accounts of people.
+    User {
+        #[command(flatten)]
+        store: Store,
+        #[command(subcommand)]
+        action: accounts::command::Command,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Speak ClickHouse's HTTP interface over the embedded engine, for tests and tools.
@@ -120,6 +127,10 @@ struct Serve {
     /// The certificate's private key (PEM).
     #[arg(long, env = "SNAG_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Browsers reach the server by TLS at a proxy: mark cookies `Secure`, as with
+    /// --tls-cert.
+    #[arg(long, env = "SNAG_SECURE_COOKIES")]
+    secure_cookies: bool,
     /// How old the knowledge of which labels are shared may be, in milliseconds.
     #[arg(long, env = "SNAG_LABEL_REFRESH_MS", default_value_t = 1_000)]
     label_refresh_ms: u64,
@@ -363,6 +374,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             warehouse.close().await;
             done?;
         }
+        Command::User { store, action } => {
+            let warehouse = store.open_migrated().await?;
+            let done = accounts::command::run(&warehouse, action).await;
+            warehouse.close().await;
+            done?;
+        }
         Command::Openapi => print!("{}", openapi::printed()),
         Command::ClickhouseHttp {
             store,
@@ -401,6 +418,7 @@ async fn run_serve(arguments: Serve) -> anyhow::Result<()> {
             // Whoever lowers the first floor alone means both.
             records_bytes: arguments.disk_floor_events_mb.min(arguments.disk_floor_mb) << 20,
         },
+        secure_cookies: arguments.secure_cookies || arguments.tls_cert.is_some(),
         ..Settings::default()
     };
     let state = AppState::new(warehouse.clone(), settings, AppState::system_clock());

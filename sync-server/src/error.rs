@@ -64,7 +64,7 @@ impl ApiError {
     pub fn unauthorized() -> Self {
         Self::new(
             Code::Unauthorized,
-            "Send a valid token as `Authorization: Bearer …`.",
+            "Log in, or send a valid token as `Authorization: Bearer …`.",
         )
     }
 
@@ -101,6 +101,13 @@ impl ApiError {
             Code::Internal,
             "The server failed to answer. The operator's log says why.",
         )
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
     }
 
     /// Names the parameter or field at fault.

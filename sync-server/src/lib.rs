@@ -10,6 +10,7 @@
 //! the device deletes what was answered, so the device's spool is the log and the
 //! server keeps no state of its own beside ClickHouse.
 
+pub mod accounts;
 pub mod admin;
 pub mod audit;
 pub mod auth;
@@ -28,11 +29,13 @@ pub mod live;
 pub mod metrics;
 pub mod openapi;
 pub mod orgs;
+pub mod params;
 pub mod policy;
 pub mod router;
 pub mod serve;
 pub mod sql;
 pub mod state;
+pub mod tokens;
 pub mod verify;
 
 pub use error::ApiError;

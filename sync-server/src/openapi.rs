@@ -5,7 +5,9 @@
 
 use axum::Json;
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi as Document, RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
@@ -33,6 +35,7 @@ use utoipa::{Modify, OpenApi};
             out and counted, figures are null; so are figures from which, with the unfiltered \
             ones, those of fewer than k people could be told. Not covered: taking one period's \
             figures from those of a slightly longer one."),
+        (name = "accounts", description = "The people of an organisation: who they are, what they may do"),
         (name = "administration", description = "What an organisation's administrators change"),
         (name = "operation", description = "What operators ask"),
     ),
@@ -49,6 +52,7 @@ impl Modify for Tokens {
         let components = document.components.get_or_insert_default();
         for (name, who) in [
             ("device", "A device's token, from POST /v1/enroll"),
+            ("viewer", "A token of scope viewer, analyst or admin"),
             ("analyst", "A token of scope analyst or admin"),
             ("admin", "A token of scope admin"),
         ] {
@@ -58,6 +62,13 @@ impl Modify for Tokens {
                 .build();
             components.add_security_scheme(name, SecurityScheme::Http(bearer));
         }
+        let cookie = ApiKeyValue::with_description(
+            "snag_session",
+            "The cookie of POST /v1/login (`__Host-snag_session` over TLS); what changes something \
+             takes the header X-CSRF-Token besides, from POST /v1/login or GET /v1/me",
+        );
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(cookie));
+        components.add_security_scheme("session", cookie);
     }
 }
 
@@ -75,6 +86,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("404", "Nothing is at this address."),
     ("405", "The address takes other methods."),
     ("408", "The body took too long to arrive."),
+    ("409", "It doesn't fit what is there; `detail` says why."),
     (
         "413",
         "The body is larger than the limit; send less at once.",
@@ -108,9 +120,18 @@ impl Modify for Problems {
                 &mut path.get,
                 &mut path.post,
                 &mut path.put,
+                &mut path.patch,
                 &mut path.delete,
             ];
             for operation in operations.into_iter().flatten() {
+                // What takes a token of a role takes the session of somebody with it, too.
+                if let Some(security) = &mut operation.security
+                    && ["viewer", "analyst", "admin"]
+                        .iter()
+                        .any(|role| security.contains(&SecurityRequirement::new(*role, [""; 0])))
+                {
+                    security.push(SecurityRequirement::new("session", [""; 0]));
+                }
                 let responses = &mut operation.responses.responses;
                 for status in EVERYWHERE {
                     responses
@@ -146,6 +167,7 @@ pub fn document() -> Document {
     // Nested, their paths would begin with two slashes.
     document.merge(crate::insights::Routes::openapi());
     document.merge(crate::admin::Routes::openapi());
+    document.merge(crate::accounts::Routes::openapi());
     Problems.modify(&mut document);
     document
 }

@@ -37,6 +37,8 @@ pub struct Settings {
     pub wanted_labels_max: usize,
     /// Below which free space what is refused.
     pub disk_floors: crate::disk::Floors,
+    /// Whether browsers reach the server by TLS, here or at a proxy: cookies are `Secure`.
+    pub secure_cookies: bool,
 }
 
 impl Default for Settings {
@@ -51,6 +53,7 @@ impl Default for Settings {
             label_refresh: Duration::from_secs(1),
             wanted_labels_max: 1_000,
             disk_floors: crate::disk::Floors::default(),
+            secure_cookies: false,
         }
     }
 }
@@ -61,6 +64,8 @@ pub struct AppState {
     pub warehouse: Warehouse,
     /// Tokens.
     pub tokens: TokenCache,
+    /// Accounts: sessions, lock-out, the hashing of passwords.
+    pub accounts: crate::accounts::Accounts,
     /// Organisations.
     pub orgs: OrgCache,
     /// Labels: which are shared, which texts are known.
@@ -108,6 +113,7 @@ impl AppState {
             warehouse,
             disk,
             tokens: TokenCache::default(),
+            accounts: crate::accounts::Accounts::default(),
             orgs: OrgCache::default(),
             labels: Labels::default(),
             insights: crate::insights::Store::default(),

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::answer::{Frame, Withheld};
 use super::period::HOUR_MS;
 use super::ready::Ready;
-use crate::auth::AnalystAuth;
+use crate::auth::Viewer;
 use crate::{ApiError, AppState, db};
 
 /// Whole hours come from the rollup, parts of an hour at the period's edges from the
@@ -127,14 +127,14 @@ struct Row {
         (status = 401),
         (status = 403),
     ),
-    security(("analyst" = []))
+    security(("viewer" = []))
 )]
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
-    auth: AnalystAuth,
+    Viewer(actor): Viewer,
     uri: Uri,
 ) -> Result<Json<Flows>, ApiError> {
-    let ready = Ready::without_slices(&state, &auth, &uri, &["limit"]).await?;
+    let ready = Ready::without_slices(&state, &actor, &uri, &["limit"]).await?;
     let limit = ready.asked().limit()?;
     let period = ready.asked().period;
     let to = period.to_ms - period.to_ms % HOUR_MS;

@@ -14,7 +14,7 @@ use super::fold::{Fold, ScreenFigures};
 use super::params;
 use super::ready::Ready;
 use super::slice::Dictionary;
-use crate::auth::AnalystAuth;
+use crate::auth::Viewer;
 use crate::{ApiError, AppState};
 
 /// Screens by the harm they do.
@@ -104,15 +104,15 @@ const SORTS: &[(&str, Sort)] = &[
         (status = 401),
         (status = 403),
     ),
-    security(("analyst" = []))
+    security(("viewer" = []))
 )]
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
-    auth: AnalystAuth,
+    Viewer(actor): Viewer,
     uri: Uri,
 ) -> Result<Json<Hotspots>, ApiError> {
     let more = ["sort", "limit", "cursor"];
-    let ready = Ready::new(&state, &auth, &uri, &more).await?;
+    let ready = Ready::new(&state, &actor, &uri, &more).await?;
     let limit = ready.asked().limit()?;
     let sort = ready.asked().word("sort", SORTS)?;
     let start = match ready.asked().cursor::<1>()? {

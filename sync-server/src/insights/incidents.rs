@@ -19,7 +19,7 @@ use super::answer::{Frame, Withheld};
 use super::params;
 use super::period::timestamp;
 use super::ready::Ready;
-use crate::auth::AnalystAuth;
+use crate::auth::Viewer;
 use crate::{ApiError, AppState, db};
 
 /// `key` orders incidents of one millisecond; of a random device identity and a
@@ -122,14 +122,14 @@ struct Row {
         (status = 401),
         (status = 403),
     ),
-    security(("analyst" = []))
+    security(("viewer" = []))
 )]
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
-    auth: AnalystAuth,
+    Viewer(actor): Viewer,
     uri: Uri,
 ) -> Result<Json<Incidents>, ApiError> {
-    let ready = Ready::without_previous(&state, &auth, &uri, &["kind", "limit", "cursor"]).await?;
+    let ready = Ready::without_previous(&state, &actor, &uri, &["kind", "limit", "cursor"]).await?;
     let asked = ready.asked();
     let limit = asked.limit()?;
     let kind = asked.kind()?;

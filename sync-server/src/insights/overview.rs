@@ -12,7 +12,7 @@ use super::answer::{Count, Figure, Frame, Span, Withheld};
 use super::fold::{IncidentFigures, SessionFigures};
 use super::hotspots::{self, Hotspot, Sort};
 use super::ready::Ready;
-use crate::auth::AnalystAuth;
+use crate::auth::Viewer;
 use crate::{ApiError, AppState};
 
 /// Screens in `top_hotspots`.
@@ -115,14 +115,14 @@ impl QuantileFigures {
         (status = 401),
         (status = 403),
     ),
-    security(("analyst" = []))
+    security(("viewer" = []))
 )]
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
-    auth: AnalystAuth,
+    Viewer(actor): Viewer,
     uri: Uri,
 ) -> Result<Json<Overview>, ApiError> {
-    let ready = Ready::new(&state, &auth, &uri, &[]).await?;
+    let ready = Ready::new(&state, &actor, &uri, &[]).await?;
     ready
         .fold(|ready, fold, dictionary| {
             let [current, previous] = ready.periods();

@@ -12,7 +12,7 @@ use super::params::Asked;
 use super::period::Piece;
 use super::slice::Dictionary;
 use super::store::Slices;
-use crate::auth::AnalystAuth;
+use crate::auth::Actor;
 use crate::labels::Texts;
 use crate::orgs::Org;
 use crate::{ApiError, AppState};
@@ -31,39 +31,39 @@ impl Ready {
     /// Checks the parameters and fetches slices of the period and the one before.
     pub(super) async fn new(
         state: &AppState,
-        auth: &AnalystAuth,
+        actor: &Actor,
         uri: &Uri,
         more: &[&str],
     ) -> Result<Self, ApiError> {
         let asked = Asked::read(uri, more, state.now())?;
         let periods = [asked.period.pieces(), asked.period.previous().pieces()];
-        Self::of(state, auth, asked, &periods).await
+        Self::of(state, actor, asked, &periods).await
     }
 
     /// Checks the parameters and fetches slices of the period alone.
     pub(super) async fn without_previous(
         state: &AppState,
-        auth: &AnalystAuth,
+        actor: &Actor,
         uri: &Uri,
         more: &[&str],
     ) -> Result<Self, ApiError> {
         let asked = Asked::read(uri, more, state.now())?;
         let periods = [asked.period.pieces()];
-        Self::of(state, auth, asked, &periods).await
+        Self::of(state, actor, asked, &periods).await
     }
 
     /// Checks the parameters of a request that ClickHouse answers by itself.
     pub(super) async fn without_slices(
         state: &AppState,
-        auth: &AnalystAuth,
+        actor: &Actor,
         uri: &Uri,
         more: &[&str],
     ) -> Result<Self, ApiError> {
         let asked = Asked::read(uri, more, state.now())?;
-        let texts = state.labels.texts(state, &auth.org).await?;
+        let texts = state.labels.texts(state, &actor.org).await?;
         Ok(Self {
             screens: asked.screen_hashes(&texts),
-            org: Arc::clone(&auth.org),
+            org: Arc::clone(&actor.org),
             asked,
             texts,
             slices: Slices::default(),
@@ -72,20 +72,20 @@ impl Ready {
 
     async fn of(
         state: &AppState,
-        auth: &AnalystAuth,
+        actor: &Actor,
         asked: Asked,
         periods: &[Vec<Piece>],
     ) -> Result<Self, ApiError> {
         let (texts, slices) = futures_util::future::try_join(
-            state.labels.texts(state, &auth.org),
+            state.labels.texts(state, &actor.org),
             state
                 .insights
-                .slices(&state.warehouse, &auth.org.key, &asked.product, periods),
+                .slices(&state.warehouse, &actor.org.key, &asked.product, periods),
         )
         .await?;
         Ok(Self {
             screens: asked.screen_hashes(&texts),
-            org: Arc::clone(&auth.org),
+            org: Arc::clone(&actor.org),
             asked,
             texts,
             slices,

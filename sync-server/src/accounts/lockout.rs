@@ -1,0 +1,246 @@
+//! Lock-out: who guesses passwords has to wait ever longer.
+//!
+//! Failures in a row are counted by account (whether it exists or not) and by address. Past
+//! a few, each further failure locks the account or address for twice as long as the one
+//! before, and while failures are above that number only one attempt runs at a time, so that
+//! a hundred sent at once are not a hundred guesses. While it is locked nothing is checked:
+//! the right password is refused, too, and looks the same.
+//!
+//! Counts are in memory and, at each failure, in ClickHouse, so that neither a restart nor
+//! another server forgets them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use parking_lot::Mutex;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use snag_warehouse::{Query, Warehouse, WarehouseError};
+
+use crate::db;
+
+/// Failures of an account before it is locked: as often as one mistypes a password.
+pub const ACCOUNT_FREE: u32 = 5;
+/// Failures of an address before it is locked: a whole office may sit behind it.
+pub const ADDRESS_FREE: u32 = 50;
+/// The first lock, and the longest, in milliseconds. The longest is short enough that
+/// somebody who locks others out on purpose can't keep them out for a day.
+const FIRST_LOCK_MS: i64 = 5_000;
+const LONGEST_LOCK_MS: i64 = 15 * 60_000;
+/// After a day without a failure, what was before is forgotten.
+const FORGET_MS: i64 = 86_400_000;
+/// Subjects in memory; beyond, those that have nothing to say are dropped.
+const SUBJECTS_MAX: usize = 50_000;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    failures: u32,
+    locked_until_ms: i64,
+    failed_at_ms: i64,
+    version: u64,
+    /// Attempts that are being checked.
+    running: u32,
+}
+
+/// Counts of failures.
+#[derive(Default)]
+pub struct Lockout {
+    known: Mutex<HashMap<String, State>>,
+}
+
+/// An attempt that may be checked. Dropped without a word, it counts as none.
+pub struct Attempt<'a> {
+    lockout: &'a Lockout,
+    subjects: [(String, u32); 2],
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut known = self.lockout.known.lock();
+        for (subject, _) in &self.subjects {
+            if let Some(state) = known.get_mut(subject) {
+                state.running = state.running.saturating_sub(1);
+            }
+        }
+    }
+}
+
+fn subject(kind: &str, name: &str) -> String {
+    hex::encode(Sha256::digest(format!("{kind}:{name}").as_bytes()))
+}
+
+/// What of an address is one place: all of IPv4, the network of IPv6 that one customer has.
+fn place(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// How long the `failures`-th failure in a row locks.
+fn lock_ms(failures: u32, free: u32) -> i64 {
+    match failures.checked_sub(free) {
+        None => 0,
+        Some(over) => (FIRST_LOCK_MS << over.min(20)).min(LONGEST_LOCK_MS),
+    }
+}
+
+impl Lockout {
+    /// Begins an attempt, or says for how many seconds there must be none.
+    ///
+    /// # Errors
+    /// The warehouse's.
+    pub async fn begin(
+        &self,
+        warehouse: &Warehouse,
+        login: &str,
+        address: Option<IpAddr>,
+        now_ms: i64,
+    ) -> Result<Result<Attempt<'_>, u32>, WarehouseError> {
+        #[derive(Deserialize)]
+        struct Row {
+            subject: String,
+            failures: u32,
+            locked_until_ms: i64,
+            failed_at_ms: i64,
+            version: u64,
+        }
+        let subjects = [
+            (subject("account", login), ACCOUNT_FREE),
+            (subject("address", &place(address)), ADDRESS_FREE),
+        ];
+        let sql = "SELECT subject, failures, toUnixTimestamp64Milli(locked_until) AS locked_until_ms, \
+                   toUnixTimestamp64Milli(failed_at) AS failed_at_ms, version \
+                   FROM login_failures FINAL WHERE subject IN {subjects:Array(String)}";
+        let query = Query::read(sql).param_strings("subjects", subjects.iter().map(|s| &s.0));
+        let rows: Vec<Row> = db::rows(warehouse, query).await?;
+        let mut known = self.known.lock();
+        if known.len() >= SUBJECTS_MAX {
+            // What was a failure is in the table and comes back when it is asked for.
+            known.retain(|_, state| state.running > 0);
+        }
+        for row in rows {
+            let state = known.entry(row.subject).or_default();
+            if row.version > state.version {
+                *state = State {
+                    failures: row.failures,
+                    locked_until_ms: row.locked_until_ms,
+                    failed_at_ms: row.failed_at_ms,
+                    version: row.version,
+                    running: state.running,
+                };
+            }
+        }
+        let mut wait_ms = 0;
+        for (subject, free) in &subjects {
+            let state = known.entry(subject.clone()).or_default();
+            if now_ms - state.failed_at_ms > FORGET_MS {
+                state.failures = 0;
+            }
+            if state.locked_until_ms > now_ms {
+                wait_ms = wait_ms.max(state.locked_until_ms - now_ms);
+            } else if state.running > 0 && state.failures + state.running >= *free {
+                wait_ms = wait_ms.max(1_000);
+            }
+        }
+        if wait_ms > 0 {
+            return Ok(Err(
+                u32::try_from((wait_ms + 999) / 1_000).unwrap_or(u32::MAX)
+            ));
+        }
+        for (subject, _) in &subjects {
+            known.entry(subject.clone()).or_default().running += 1;
+        }
+        drop(known);
+        Ok(Ok(Attempt {
+            lockout: self,
+            subjects,
+        }))
+    }
+}
+
+impl Attempt<'_> {
+    /// It failed.
+    ///
+    /// # Errors
+    /// The warehouse's; this process has counted it all the same.
+    pub async fn failed(self, warehouse: &Warehouse, now_ms: i64) -> Result<(), WarehouseError> {
+        let written: Vec<(String, State)> = {
+            let mut known = self.lockout.known.lock();
+            let counted = self.subjects.iter().map(|(subject, free)| {
+                let state = known.entry(subject.clone()).or_default();
+                state.failures = state.failures.saturating_add(1);
+                state.failed_at_ms = now_ms;
+                state.locked_until_ms = state
+                    .locked_until_ms
+                    .max(now_ms + lock_ms(state.failures, *free));
+                state.version = (state.version + 1).max(u64::try_from(now_ms).unwrap_or(0));
+                (subject.clone(), *state)
+            });
+            counted.collect()
+        };
+        write(warehouse, &written).await
+    }
+
+    /// It was right: the account's failures are forgotten. The address's are not, so that
+    /// nobody wipes them with an account of their own.
+    ///
+    /// # Errors
+    /// The warehouse's.
+    pub async fn succeeded(self, warehouse: &Warehouse, now_ms: i64) -> Result<(), WarehouseError> {
+        let account = self.subjects[0].0.clone();
+        let state = {
+            let mut known = self.lockout.known.lock();
+            let state = known.entry(account.clone()).or_default();
+            if state.failures == 0 {
+                return Ok(());
+            }
+            state.failures = 0;
+            state.version = (state.version + 1).max(u64::try_from(now_ms).unwrap_or(0));
+            *state
+        };
+        write(warehouse, &[(account, state)]).await
+    }
+}
+
+async fn write(warehouse: &Warehouse, rows: &[(String, State)]) -> Result<(), WarehouseError> {
+    for (subject, state) in rows {
+        let sql = "INSERT INTO login_failures (subject, failures, locked_until, failed_at, version) \
+                   SELECT {subject:String}, {failures:UInt32}, \
+                   fromUnixTimestamp64Milli({locked_until:Int64}, 'UTC'), \
+                   fromUnixTimestamp64Milli({failed_at:Int64}, 'UTC'), {version:UInt64}";
+        let insert = Query::new(sql)
+            .param("subject", subject)
+            .param("failures", state.failures)
+            .param("locked_until", state.locked_until_ms)
+            .param("failed_at", state.failed_at_ms)
+            .param("version", state.version);
+        warehouse.execute(insert).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ACCOUNT_FREE, LONGEST_LOCK_MS, lock_ms, place};
+
+    #[test]
+    fn locks_grow_and_end() {
+        let locks: Vec<i64> = (1..=9).map(|n| lock_ms(n, ACCOUNT_FREE)).collect();
+        assert_eq!(locks, [0, 0, 0, 0, 5_000, 10_000, 20_000, 40_000, 80_000]);
+        assert_eq!(lock_ms(u32::MAX, ACCOUNT_FREE), LONGEST_LOCK_MS);
+    }
+
+    #[test]
+    fn a_customer_of_ipv6_is_one_place() {
+        let of = |text: &str| place(text.parse().ok());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.2"), of("192.0.2.1"));
+    }
+}
