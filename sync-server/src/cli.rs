@@ -134,6 +134,10 @@ struct Serve {
     /// How old the knowledge of which labels are shared may be, in milliseconds.
     #[arg(long, env = "SNAG_LABEL_REFRESH_MS", default_value_t = 1_000)]
     label_refresh_ms: u64,
+    /// Take a client's address from the last entry of X-Forwarded-For. Only behind a
+    /// proxy that writes it, since anyone can send the header.
+    #[arg(long, env = "SNAG_TRUST_PROXY")]
+    trust_proxy: bool,
     /// How long a batch's body may take to arrive, in milliseconds.
     #[arg(long, env = "SNAG_BODY_TIMEOUT_MS", default_value_t = 20_000)]
     body_timeout_ms: u64,
@@ -419,6 +423,7 @@ async fn run_serve(arguments: Serve) -> anyhow::Result<()> {
             records_bytes: arguments.disk_floor_events_mb.min(arguments.disk_floor_mb) << 20,
         },
         secure_cookies: arguments.secure_cookies || arguments.tls_cert.is_some(),
+        trust_proxy: arguments.trust_proxy,
         ..Settings::default()
     };
     let state = AppState::new(warehouse.clone(), settings, AppState::system_clock());

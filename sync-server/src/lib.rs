@@ -11,6 +11,7 @@
 //! server keeps no state of its own beside ClickHouse.
 
 pub mod accounts;
+pub mod address;
 pub mod admin;
 pub mod audit;
 pub mod auth;
@@ -27,6 +28,7 @@ pub mod insights;
 pub mod labels;
 pub mod live;
 pub mod metrics;
+pub mod objects;
 pub mod openapi;
 pub mod orgs;
 pub mod params;

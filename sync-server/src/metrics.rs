@@ -113,6 +113,10 @@ pub struct Metrics {
     pub disk_free_bytes: Gauge,
     /// What a nearly full disk refused.
     pub disk_refusals: Family<RefusalLabels, Counter>,
+    /// Submissions of feedback by HTTP status.
+    pub submissions: Family<StatusLabels, Counter>,
+    /// From a submission's arrival to its answer.
+    pub submission_seconds: Histogram,
 }
 
 impl Default for Metrics {
@@ -137,6 +141,8 @@ impl Default for Metrics {
             in_flight: Gauge::default(),
             disk_free_bytes: Gauge::default(),
             disk_refusals: Family::default(),
+            submissions: Family::default(),
+            submission_seconds: latency(),
             registry: Registry::default(),
         };
         let r = &mut registry;
@@ -195,6 +201,17 @@ impl Default for Metrics {
             "rollup_repairs",
             "Partitions of rollups that differed from a recount and were rebuilt",
             metrics.rollup_repairs.clone(),
+        );
+        r.register(
+            "feedback_submissions",
+            "Submissions of feedback by HTTP status",
+            metrics.submissions.clone(),
+        );
+        r.register_with_unit(
+            "feedback_submission",
+            "Time from a submission's arrival to its answer",
+            Unit::Seconds,
+            metrics.submission_seconds.clone(),
         );
         r.register(
             "requests_in_flight",

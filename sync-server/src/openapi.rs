@@ -168,6 +168,7 @@ pub fn document() -> Document {
     document.merge(crate::insights::Routes::openapi());
     document.merge(crate::admin::Routes::openapi());
     document.merge(crate::accounts::Routes::openapi());
+    document.merge(crate::feedback::Routes::openapi());
     Problems.modify(&mut document);
     document
 }

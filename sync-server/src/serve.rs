@@ -71,7 +71,8 @@ pub async fn serve(
     let watch = tokio::spawn(watch_rollups(Arc::clone(&state)));
 
     let handle = Handle::new();
-    let app = router::router(Arc::clone(&state)).into_make_service();
+    let app =
+        router::router(Arc::clone(&state)).into_make_service_with_connect_info::<SocketAddr>();
     let scheme = if tls.is_some() { "https" } else { "http" };
     let serving = {
         let handle = handle.clone();
@@ -105,6 +106,7 @@ pub async fn serve(
     watch.abort();
     drop(watch.await);
     state.commits.close().await;
+    state.submissions.close().await;
     drop(state);
     warehouse.close().await;
     tracing::info!("stopped");

@@ -11,6 +11,7 @@ use snag_warehouse::{Warehouse, WarehouseError};
 use uuid::Uuid;
 
 use crate::auth::TokenCache;
+use crate::feedback::commit::Submissions;
 use crate::ingest::commit::{self, CommitQueue};
 use crate::labels::Labels;
 use crate::metrics::{Metrics, WarehouseLabels};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How old the knowledge of which labels are shared may be.
     pub label_refresh: Duration,
+    /// Whether `X-Forwarded-For` is believed: only behind a proxy that writes it.
+    pub trust_proxy: bool,
     /// How many hashes the policy asks for at once.
     pub wanted_labels_max: usize,
     /// Below which free space what is refused.
@@ -51,6 +54,7 @@ impl Default for Settings {
             queue_rows: 500_000,
             body_timeout: Duration::from_secs(20),
             label_refresh: Duration::from_secs(1),
+            trust_proxy: false,
             wanted_labels_max: 1_000,
             disk_floors: crate::disk::Floors::default(),
             secure_cookies: false,
@@ -80,6 +84,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Where validated batches wait for their block.
     pub commits: CommitQueue,
+    /// Where checked submissions wait to be stored.
+    pub submissions: Submissions,
     /// What the operator set.
     pub settings: Settings,
     /// Held for each write to a table that rollups are made of, so that a rebuild of
@@ -109,6 +115,12 @@ impl AppState {
             settings.disk_floors,
             Arc::clone(&metrics),
         ));
+        let submissions = crate::feedback::commit::start(
+            warehouse.clone(),
+            Arc::clone(&metrics),
+            Arc::clone(&write_gate),
+            Arc::clone(&commits.dirty),
+        );
         Arc::new(Self {
             warehouse,
             disk,
@@ -120,6 +132,7 @@ impl AppState {
             live: crate::live::Hub::default(),
             metrics,
             commits,
+            submissions,
             settings,
             write_gate,
             draining: AtomicBool::new(false),

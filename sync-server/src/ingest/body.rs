@@ -95,7 +95,7 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, ApiError> {
 fn too_large() -> ApiError {
     ApiError::new(
         Code::TooLarge,
-        "The body is too large. Send the records in several batches.",
+        "The body is too large. Send less at once; records in several batches.",
     )
 }
 

@@ -112,6 +112,26 @@ impl Server {
         }
     }
 
+    /// Another server over the same tables, as after a restart.
+    pub fn restart(&self, clock: Clock) -> Self {
+        let state = AppState::new(self.warehouse.clone(), self.state.settings.clone(), clock);
+        let org = serde_json::to_value(&self.org).expect("json");
+        let text = |name: &str| org[name].as_str().expect("text").to_owned();
+        Self {
+            app: router::router(Arc::clone(&state)),
+            state,
+            warehouse: self.warehouse.clone(),
+            org: OrgCreated {
+                org: self.org.org,
+                name: text("name"),
+                k: self.org.k,
+                enroll_token: text("enroll_token"),
+                analyst_token: text("analyst_token"),
+                admin_token: text("admin_token"),
+            },
+        }
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.app.clone().oneshot(request).await.expect("infallible");
         let (head, body) = response.into_parts();

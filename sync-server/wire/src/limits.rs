@@ -51,3 +51,50 @@ pub const AHEAD_MS_MAX: i64 = 86_400_000;
 
 /// Highest sequence number: what a JSON number can carry exactly everywhere.
 pub const SEQ_MAX: u64 = (1 << 53) - 1;
+
+/// JSON of one submission, unpacked. The longest text, trail and state of a program
+/// make 300 KB when every character is written plainly.
+pub const SUBMISSION_BYTES_MAX: usize = 1 << 20;
+
+/// Characters in a person's words: some four pages.
+pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
+
+/// Tags of one submission: more than a person would pick.
+pub const TAGS_MAX: usize = 20;
+
+/// Characters in a tag: it has to fit a chip on the screen.
+pub const TAG_CHARS_MAX: usize = 40;
+
+/// Characters in an address: what every browser and server takes.
+pub const URL_CHARS_MAX: usize = 2_000;
+
+/// Steps of a friction trail: the minutes before, and what a person still looks through
+/// before approving it.
+pub const TRAIL_STEPS_MAX: usize = 100;
+
+/// Characters of a step, and of words drawn on a screenshot.
+pub const STEP_CHARS_MAX: usize = 200;
+
+/// A program's own state as compact JSON.
+pub const APP_STATE_BYTES_MAX: usize = 64 << 10;
+
+/// Pixels from edge to edge of a screen or window: walls of screens stay below.
+pub const EXTENT_PIXELS_MAX: u32 = 100_000;
+
+/// Marks on a screenshot: more than a person draws.
+pub const SHAPES_MAX: usize = 200;
+
+/// How far before the server's clock a submission may be dated, in milliseconds: 180
+/// days. A device that was off for half a year still gets through; a clock that lost
+/// its battery doesn't.
+pub const SUBMISSION_AGE_MS_MAX: i64 = 180 * 86_400_000;
+
+/// How far after the server's clock a submission may be dated, in milliseconds: one
+/// day, which covers a clock set to the wrong time zone.
+pub const SUBMISSION_AHEAD_MS_MAX: i64 = 86_400_000;
+
+/// Bytes of a screenshot: 10 MB hold a picture of a large screen without loss.
+pub const SCREENSHOT_BYTES_MAX: usize = 10 << 20;
+
+/// Pixels of a screenshot: three 4K screens side by side are half of it.
+pub const SCREENSHOT_PIXELS_MAX: u64 = 50_000_000;
