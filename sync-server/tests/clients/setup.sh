@@ -1,10 +1,10 @@
 #!/bin/sh
-# Sets up the clients that the tests of the ClickHouse-HTTP front run: the official ones
-# for Node and Python, each in a folder of the cache that is named by its lock. The second
-# run finds them there and does nothing.
+# Sets up the clients that tests run: ClickHouse's official ones for Node and Python, and
+# schemathesis, which tries what the OpenAPI document promises. Each has a folder of the
+# cache that is named by its lock; the second run finds them there and does nothing.
 #
 #   setup.sh                 sets up what is missing
-#   setup.sh --where CLIENT  prints the folder of `node` or `python`, set up or not
+#   setup.sh --where CLIENT  prints the folder of `node`, `python` or `schemathesis`
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -14,7 +14,7 @@ cache="${XDG_CACHE_HOME:-$HOME/.cache}/snag/clients"
 folder() {
     case $1 in
     node) sum=$(cat "$here/node/package.json" "$here/node/package-lock.json" | sha256sum) ;;
-    python) sum=$({ cat "$here/python/requirements.txt" && python3 -c 'import sys; print(sys.version)'; } | sha256sum) ;;
+    python | schemathesis) sum=$({ cat "$here/$1/requirements.txt" && python3 -c 'import sys; print(sys.version)'; } | sha256sum) ;;
     *) echo "setup.sh: there is no client $1" >&2 && exit 2 ;;
     esac
     printf '%s/%s-%.16s\n' "$cache" "$1" "$sum"
@@ -33,10 +33,10 @@ install() {
         cp "$here/node/package.json" "$here/node/package-lock.json" "$to/"
         (cd "$to" && npm ci --silent --no-audit --no-fund --ignore-scripts)
         ;;
-    python)
+    python | schemathesis)
         python3 -m venv "$to/venv"
         "$to/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
-            -r "$here/python/requirements.txt"
+            -r "$here/$1/requirements.txt"
         ;;
     esac
     touch "$to/.complete"
@@ -53,3 +53,4 @@ exec 9>"$cache/.lock"
 if command -v flock >/dev/null; then flock 9; fi
 install node
 install python
+install schemathesis
