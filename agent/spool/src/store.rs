@@ -8,6 +8,10 @@
 //!   error first and wakes everybody, so that is what we call when one is late.
 //! - **Values above 128 KB become files** that are not removed when they are replaced.
 //!   So nothing that large is stored in one piece, see [`crate::value`].
+//! - **A snapshot that was being written is taken for one.** sled writes it as
+//!   `snap.….generating` and gives it its name when it is whole; but at the next start it
+//!   reads whatever begins with `snap.`, and a process killed meanwhile leaves half a
+//!   file that makes the spool look damaged. So such files are removed before.
 //! - **Damage can panic.** Every call into sled is caught and becomes an error.
 //! - After any error the handle is thrown away and the files are opened anew.
 //! - Garbage is collected by sled's periodic thread only, so that stays on. It also
@@ -87,6 +91,7 @@ impl Store {
             .flush_every_ms(Some(10_000));
         let mut tries = 0;
         let db = loop {
+            remove_half_snapshots(dir)?;
             match guard("open the spool", || config.open()) {
                 Err(SpoolError::Io { source, .. }) if is_lock(&source) => {
                     tries += 1;
@@ -276,6 +281,28 @@ fn guard<T>(what: &str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, Spo
             "{what}: the storage engine gave up"
         ))),
     }
+}
+
+/// Removes snapshots that were never finished, unless a process is at work on them.
+fn remove_half_snapshots(dir: &Path) -> Result<(), SpoolError> {
+    let failed = |error| SpoolError::io("remove half a snapshot", error);
+    let Ok(file) = File::options().read(true).write(true).open(dir.join("db")) else {
+        // Nothing was stored yet, or sled will say what is wrong with it.
+        return Ok(());
+    };
+    // The lock that sled itself takes: who holds it may be writing a snapshot now.
+    if file.try_lock().is_err() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 fn is_lock(error: &io::Error) -> bool {

@@ -41,6 +41,21 @@ fn dropped(spool: &Spool, reason: &str) -> u64 {
         .map_or(0, |drop| drop.count)
 }
 
+/// A process killed while sled writes a snapshot leaves half of it.
+#[test]
+fn half_a_snapshot_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let half = dir.path().join("spool/snap.7FFFFFFFFFFFFFFF.generating");
+    for bytes in [&b""[..], b"half", b"longer than the twelve bytes of an end"] {
+        fs::write(&half, bytes).unwrap();
+        let (spool, report) = open(dir.path());
+        assert!(report.is_clean(), "{report:?}");
+        assert_eq!(spool.waiting().records(), 200);
+        assert!(!half.exists());
+    }
+}
+
 /// What has to hold of a spool that was begun in place of a lost one.
 fn check_begun_anew(dir: &Path) {
     let (spool, report) = open(dir);
