@@ -179,6 +179,7 @@ async fn through_http(options: &Options) -> anyhow::Result<()> {
             name: "",
             device: Some(id),
             segment: "lab",
+            expires_at: None,
         };
         let token = control::add_token(&warehouse, &new, now).await?;
         devices.push(Device {

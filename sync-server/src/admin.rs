@@ -8,11 +8,14 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use snag_wire::{Code, limits};
 use utoipa::ToSchema;
 
-use crate::auth::{Admin, Scope};
+use crate::audit::{self, Act};
+use crate::auth::{self, Admin, Scope};
 use crate::control::{self, ControlError, NewToken, TokenListed};
 use crate::orgs::OrgPolicy;
 use crate::{ApiError, AppState};
@@ -37,6 +40,17 @@ impl From<ControlError> for ApiError {
             ControlError::BadPolicy(fault) => {
                 Self::invalid_body(format!("The policy is refused: {fault}."))
             }
+            ControlError::BadTokenName => {
+                Self::invalid_body("A token has a name of 1 to 64 characters, none of them a control character: its acts carry it.").with_field("name")
+            }
+            ControlError::TokenNameTaken(_) => Self::new(
+                Code::Conflict,
+                "Another token has this name, and acts could be of either. Take another one.",
+            )
+            .with_field("name"),
+            ControlError::BadExpiry => {
+                Self::invalid_body("A token's end lies in the future.").with_field("expires_at")
+            }
             ControlError::KTooSmall(_) | ControlError::NameTaken(_) | ControlError::BadName => {
                 Self::invalid_body(error.to_string())
             }
@@ -50,12 +64,15 @@ impl From<ControlError> for ApiError {
 pub struct TokenRequest {
     /// What it may do; not `device`.
     pub scope: Scope,
-    /// What you call it.
+    /// What you call it: the audit log names its acts so.
     #[serde(default)]
     pub name: String,
     /// The part of the organisation that devices enrolled with it belong to.
     #[serde(default)]
     pub segment: String,
+    /// When it ends by itself; it doesn't where this is left out.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A token that was made.
@@ -78,6 +95,8 @@ async fn list_tokens(
     State(state): State<Arc<AppState>>,
     Admin(actor): Admin,
 ) -> Result<Json<Vec<TokenListed>>, ApiError> {
+    // What this process noted and hasn't written would be missing.
+    state.tokens.uses.write(&state.warehouse).await?;
     Ok(Json(
         control::list_tokens(&state.warehouse, actor.org.id).await?,
     ))
@@ -85,7 +104,7 @@ async fn list_tokens(
 
 /// Makes a token, and shows it once.
 #[utoipa::path(post, path = "/v1/admin/tokens", tag = "administration", security(("admin" = [])), request_body = TokenRequest,
-    responses((status = 200, body = TokenCreated), (status = 400), (status = 401), (status = 403)))]
+    responses((status = 200, body = TokenCreated), (status = 400), (status = 401), (status = 403), (status = 409)))]
 async fn create_token(
     State(state): State<Arc<AppState>>,
     Admin(actor): Admin,
@@ -98,21 +117,31 @@ async fn create_token(
                 .with_field("scope"),
         );
     }
-    for (field, text) in [("name", &request.name), ("segment", &request.segment)] {
-        if text.chars().count() > limits::NAME_CHARS_MAX || text.chars().any(char::is_control) {
-            return Err(
-                ApiError::invalid_body("Too long, or with control characters.").with_field(field),
-            );
-        }
+    let segment = &request.segment;
+    if segment.chars().count() > limits::NAME_CHARS_MAX || segment.chars().any(char::is_control) {
+        return Err(
+            ApiError::invalid_body("Too long, or with control characters.").with_field("segment"),
+        );
     }
     let new = NewToken {
         org: actor.org.id,
         scope: request.scope,
         name: &request.name,
         device: None,
-        segment: &request.segment,
+        segment,
+        expires_at: request.expires_at,
     };
-    let token = control::add_token(&state.warehouse, &new, state.now()).await?;
+    let _changing = state.accounts.changing.lock().await;
+    new.check(&state.warehouse, state.now()).await?;
+    let token = auth::mint(request.scope);
+    let target = control::token_id(&token);
+    let act = Act {
+        action: "token.create",
+        target: &target,
+        detail: json!({"scope": request.scope, "name": request.name, "expires_at": request.expires_at}),
+    };
+    audit::log(&state.warehouse, &actor, &[act], state.now()).await?;
+    control::store_token(&state.warehouse, &token, &new, state.now()).await?;
     tracing::info!(org = %actor.org.id, scope = request.scope.as_str(), "token made");
     Ok(Json(TokenCreated { token }))
 }
@@ -126,8 +155,22 @@ async fn revoke_token(
     Admin(actor): Admin,
     Path(id): Path<String>,
 ) -> Result<(), ApiError> {
-    control::revoke_token(&state.warehouse, actor.org.id, &id, state.now()).await?;
-    state.tokens.forget_all();
+    let found = control::find_tokens(&state.warehouse, actor.org.id, &id).await?;
+    let acts: Vec<Act<'_>> = found
+        .iter()
+        .map(|token| Act {
+            action: "token.revoke",
+            target: token.token_hash.get(..12).unwrap_or_default(),
+            detail: json!({"scope": token.scope, "name": token.name}),
+        })
+        .collect();
+    audit::log(&state.warehouse, &actor, &acts, state.now()).await?;
+    let revoked = control::revoke_tokens(&state.warehouse, &found, state.now()).await;
+    // Also where it failed: it may have been written all the same.
+    state
+        .tokens
+        .forget(found.iter().map(|token| &token.token_hash));
+    revoked?;
     tracing::info!(org = %actor.org.id, "token revoked");
     Ok(())
 }
@@ -161,6 +204,14 @@ async fn put_policy(
     body: Bytes,
 ) -> Result<Json<OrgPolicy>, ApiError> {
     let policy: OrgPolicy = read(&body)?;
+    policy.check().map_err(ControlError::from)?;
+    let target = actor.org.id.to_string();
+    let act = Act {
+        action: "policy.change",
+        target: &target,
+        detail: json!({"policy": policy}),
+    };
+    audit::log(&state.warehouse, &actor, &[act], state.now()).await?;
     control::set_policy(&state.warehouse, actor.org.id, &policy, state.now()).await?;
     state.orgs.forget(actor.org.id);
     tracing::info!(org = %actor.org.id, "policy changed");

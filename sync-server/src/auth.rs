@@ -226,6 +226,15 @@ impl TokenCache {
         Ok(())
     }
 
+    /// Forgets these, so that their change is seen at once.
+    pub fn forget<'a>(&self, hashes: impl IntoIterator<Item = &'a String>) {
+        let mut known = self.known.lock();
+        known.changes += 1;
+        for hash in hashes {
+            known.looked.remove(hash);
+        }
+    }
+
     /// Forgets everything read, so that a change is seen at once.
     pub fn forget_all(&self) {
         let mut known = self.known.lock();

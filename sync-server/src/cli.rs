@@ -8,9 +8,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use serde_json::json;
 use snag_warehouse::{EmbeddedOptions, RemoteOptions, Warehouse, migrate};
 
-use crate::auth::Scope;
+use crate::audit::{self, Act};
+use crate::auth::{self, Scope};
 use crate::control::{self, NewOrg, NewToken};
 use crate::orgs::OrgPolicy;
 use crate::serve::{self, Listen};
@@ -252,12 +254,15 @@ enum Token {
         /// What it may do.
         #[arg(long, value_enum)]
         scope: Scope,
-        /// What you call it.
-        #[arg(long, default_value = "")]
+        /// What you call it: the audit log names its acts so.
+        #[arg(long)]
         name: String,
         /// The part of the organisation that devices enrolled with it belong to.
         #[arg(long, default_value = "")]
         segment: String,
+        /// When it ends by itself: a day or a moment (2026-11-20T09:00:00Z).
+        #[arg(long, value_parser = parse_since)]
+        expires_at: Option<Timestamp>,
     },
     /// List tokens; never the tokens themselves.
     List {
@@ -589,6 +594,7 @@ async fn run_token(warehouse: &Warehouse, action: Token) -> anyhow::Result<()> {
             scope,
             name,
             segment,
+            expires_at,
         } => {
             anyhow::ensure!(
                 scope != Scope::Device,
@@ -601,11 +607,21 @@ async fn run_token(warehouse: &Warehouse, action: Token) -> anyhow::Result<()> {
                 name: &name,
                 device: None,
                 segment: &segment,
+                expires_at,
             };
-            println!(
-                "{}",
-                control::add_token(warehouse, &new, Timestamp::now()).await?
-            );
+            let now = Timestamp::now();
+            new.check(warehouse, now).await?;
+            let token = auth::mint(scope);
+            let target = control::token_id(&token);
+            let act = Act {
+                action: "token.create",
+                target: &target,
+                detail: json!({"scope": scope, "name": name, "expires_at": expires_at}),
+            };
+            let actor = accounts::command::operator(warehouse, org).await?;
+            audit::log(warehouse, &actor, &[act], now).await?;
+            control::store_token(warehouse, &token, &new, now).await?;
+            println!("{token}");
         }
         Token::List { org } => {
             let org = control::find_org(warehouse, &org).await?;
@@ -621,7 +637,19 @@ async fn run_token(warehouse: &Warehouse, action: Token) -> anyhow::Result<()> {
         }
         Token::Revoke { org, token } => {
             let org = control::find_org(warehouse, &org).await?;
-            control::revoke_token(warehouse, org, &token, Timestamp::now()).await?;
+            let now = Timestamp::now();
+            let found = control::find_tokens(warehouse, org, &token).await?;
+            let acts: Vec<Act<'_>> = found
+                .iter()
+                .map(|token| Act {
+                    action: "token.revoke",
+                    target: token.token_hash.get(..12).unwrap_or_default(),
+                    detail: json!({"scope": token.scope, "name": token.name}),
+                })
+                .collect();
+            let actor = accounts::command::operator(warehouse, org).await?;
+            audit::log(warehouse, &actor, &acts, now).await?;
+            control::revoke_tokens(warehouse, &found, now).await?;
             println!("revoked");
         }
     }

@@ -33,6 +33,15 @@ pub enum ControlError {
     /// The name can't be stored.
     #[error("a name has 1 to 200 characters, none of them a control character")]
     BadName,
+    /// A token needs a name: its acts carry it.
+    #[error("a token has a name of 1 to 64 characters, none of them a control character")]
+    BadTokenName,
+    /// Another token has this name, and acts could be of either.
+    #[error("there is a token named {0:?} already; its acts could not be told from this one's")]
+    TokenNameTaken(String),
+    /// The token would never be taken.
+    #[error("a token's end lies in the future")]
+    BadExpiry,
     /// The policy can't be followed.
     #[error(transparent)]
     BadPolicy(#[from] PolicyFault),
@@ -120,9 +129,10 @@ pub async fn create_org(
         let new = NewToken {
             org,
             scope,
-            name: "first",
+            name: &format!("first {}", scope.as_str()),
             device: None,
             segment: "",
+            expires_at: None,
         };
         tokens.push(add_token(warehouse, &new, now).await?);
     }
@@ -225,7 +235,42 @@ pub struct NewToken<'a> {
     pub device: Option<Uuid>,
     /// The part of the organisation that its devices belong to.
     pub segment: &'a str,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
 }
+
+impl NewToken<'_> {
+    /// Checks what a person asks for: a name that tells its acts from others', and an end
+    /// that hasn't passed.
+    ///
+    /// # Errors
+    /// What is wrong; the warehouse's.
+    pub async fn check(&self, warehouse: &Warehouse, now: Timestamp) -> Result<(), ControlError> {
+        let length = self.name.chars().count();
+        if !(1..=snag_wire::limits::NAME_CHARS_MAX).contains(&length)
+            || self.name.trim().is_empty()
+            || self.name.chars().any(char::is_control)
+        {
+            return Err(ControlError::BadTokenName);
+        }
+        if self.expires_at.is_some_and(|end| end <= now) {
+            return Err(ControlError::BadExpiry);
+        }
+        let taken = list_tokens(warehouse, self.org).await?;
+        if taken.iter().any(|token| token.name == self.name) {
+            return Err(ControlError::TokenNameTaken(self.name.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// What names a token in lists and in the audit log: enough digits of its hash.
+#[must_use]
+pub fn token_id(token: &str) -> String {
+    auth::token_hash(token)[..TOKEN_ID_DIGITS].to_owned()
+}
+
+const TOKEN_ID_DIGITS: usize = 12;
 
 /// Makes a token and returns it; only its hash is stored.
 ///
@@ -237,13 +282,28 @@ pub async fn add_token(
     now: Timestamp,
 ) -> Result<String, WarehouseError> {
     let token = auth::mint(new.scope);
+    store_token(warehouse, &token, new, now).await?;
+    Ok(token)
+}
+
+/// Stores a token that was minted before, so that the audit log could name it first.
+///
+/// # Errors
+/// The warehouse's.
+pub async fn store_token(
+    warehouse: &Warehouse,
+    token: &str,
+    new: &NewToken<'_>,
+    now: Timestamp,
+) -> Result<(), WarehouseError> {
     let sql = "INSERT INTO tokens (token_hash, org, scope, name, device, segment, created_at, \
                expires_at, revoked, version) \
                SELECT {hash:String}, {org:UUID}, {scope:String}, {name:String}, {device:Nullable(UUID)}, \
-               {segment:String}, fromUnixTimestamp64Milli({now:Int64}, 'UTC'), NULL, 0, \
+               {segment:String}, fromUnixTimestamp64Milli({now:Int64}, 'UTC'), \
+               fromUnixTimestamp64Milli({expires_at:Nullable(Int64)}, 'UTC'), 0, \
                toUInt64({now:Int64})";
     let insert = Query::new(sql)
-        .param("hash", auth::token_hash(&token))
+        .param("hash", auth::token_hash(token))
         .param("org", new.org)
         .param("scope", new.scope.as_str())
         .param("name", new.name)
@@ -253,8 +313,11 @@ pub async fn add_token(
         Some(device) => insert.param("device", device),
         None => insert.param_null("device"),
     };
-    warehouse.execute(insert).await?;
-    Ok(token)
+    let insert = match new.expires_at {
+        Some(end) => insert.param("expires_at", end.as_millisecond()),
+        None => insert.param_null("expires_at"),
+    };
+    warehouse.execute(insert).await
 }
 
 /// A token as it is listed: never the token itself.
@@ -267,10 +330,15 @@ pub struct TokenListed {
     /// What IT called it.
     pub name: String,
     /// When it was made.
-    pub created_at: String,
+    pub created_at: Timestamp,
+    /// When it ends by itself; null where it doesn't.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute or so; null where it never was.
+    pub last_used_at: Option<Timestamp>,
 }
 
-/// The tokens of an organisation that people hold (not those of devices).
+/// The tokens of an organisation that people hold (not those of devices), revoked ones
+/// left out.
 ///
 /// # Errors
 /// The warehouse's.
@@ -278,47 +346,105 @@ pub async fn list_tokens(
     warehouse: &Warehouse,
     org: Uuid,
 ) -> Result<Vec<TokenListed>, WarehouseError> {
-    let sql = "SELECT substring(token_hash, 1, 12) AS id, scope, name, toString(created_at) AS created_at \
-               FROM tokens FINAL WHERE org = {org:UUID} AND scope != 'device' AND NOT revoked \
-               ORDER BY created_at";
-    db::rows(warehouse, Query::read(sql).param("org", org)).await
+    #[derive(Deserialize)]
+    struct Row {
+        id: String,
+        scope: Scope,
+        name: String,
+        created_at_ms: i64,
+        expires_at_ms: Option<i64>,
+        used_at_s: i64,
+    }
+    let sql = format!(
+        "SELECT substring(t.token_hash, 1, {TOKEN_ID_DIGITS}) AS id, t.scope AS scope, t.name AS name, \
+         toUnixTimestamp64Milli(t.created_at) AS created_at_ms, \
+         toUnixTimestamp64Milli(t.expires_at) AS expires_at_ms, \
+         toInt64(toUnixTimestamp(u.used_at)) AS used_at_s \
+         FROM (SELECT * FROM tokens FINAL WHERE org = {{org:UUID}} AND scope != 'device' \
+         AND NOT revoked) AS t \
+         LEFT JOIN (SELECT token_hash, max(used_at) AS used_at FROM token_uses GROUP BY token_hash) AS u \
+         ON u.token_hash = t.token_hash ORDER BY created_at_ms, id"
+    );
+    let rows: Vec<Row> = db::rows(warehouse, Query::read(sql).param("org", org)).await?;
+    let moment = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or_default();
+    let listed = rows.into_iter().map(|row| TokenListed {
+        id: row.id,
+        scope: row.scope,
+        name: row.name,
+        created_at: moment(row.created_at_ms),
+        expires_at: row.expires_at_ms.map(moment),
+        last_used_at: (row.used_at_s > 0).then(|| moment(row.used_at_s * 1_000)),
+    });
+    Ok(listed.collect())
 }
 
-/// Revokes the token of an organisation whose hash begins with `id` (at least 12
-/// digits), or that is `id` itself; a device's token by its device's identity.
+/// A token that is about to be revoked.
+#[derive(Debug, Deserialize)]
+pub struct TokenFound {
+    /// Its whole hash.
+    pub token_hash: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// What IT called it.
+    pub name: String,
+}
+
+/// The tokens of an organisation whose hash begins with `id` (at least 12 digits), or that
+/// `id` itself is; a device's token by its device's identity.
 ///
 /// # Errors
 /// There is none; the warehouse's.
-pub async fn revoke_token(
+pub async fn find_tokens(
     warehouse: &Warehouse,
     org: Uuid,
     id: &str,
-    now: Timestamp,
-) -> Result<(), ControlError> {
-    #[derive(Deserialize)]
-    struct Hash {
-        token_hash: String,
-    }
+) -> Result<Vec<TokenFound>, ControlError> {
     let prefix = if id.starts_with("snag_") {
         auth::token_hash(id)
     } else {
         id.to_owned()
     };
     let device = id.parse::<Uuid>().ok();
-    if prefix.len() < 12 {
+    if prefix.len() < TOKEN_ID_DIGITS {
         return Err(ControlError::NoSuchToken);
     }
-    let sql = "SELECT token_hash FROM tokens FINAL WHERE org = {org:UUID} AND NOT revoked \
+    let sql = "SELECT token_hash, scope, name FROM tokens FINAL WHERE org = {org:UUID} AND NOT revoked \
                AND (startsWith(token_hash, {prefix:String}) OR device = {device:Nullable(UUID)})";
     let query = Query::read(sql).param("org", org).param("prefix", &prefix);
     let query = match device {
         Some(device) => query.param("device", device),
         None => query.param_null("device"),
     };
-    let found: Vec<Hash> = db::rows(warehouse, query).await?;
+    let found: Vec<TokenFound> = db::rows(warehouse, query).await?;
     if found.is_empty() {
         return Err(ControlError::NoSuchToken);
     }
+    Ok(found)
+}
+
+/// Revokes what [`find_tokens`] finds.
+///
+/// # Errors
+/// As there.
+pub async fn revoke_token(
+    warehouse: &Warehouse,
+    org: Uuid,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), ControlError> {
+    let found = find_tokens(warehouse, org, id).await?;
+    Ok(revoke_tokens(warehouse, &found, now).await?)
+}
+
+/// Revokes these.
+///
+/// # Errors
+/// The warehouse's.
+pub async fn revoke_tokens(
+    warehouse: &Warehouse,
+    found: &[TokenFound],
+    now: Timestamp,
+) -> Result<(), WarehouseError> {
     let sql = "INSERT INTO tokens (token_hash, org, scope, name, device, segment, created_at, \
                expires_at, revoked, version) \
                SELECT token_hash, org, scope, name, device, segment, created_at, expires_at, 1, \
@@ -327,7 +453,7 @@ pub async fn revoke_token(
     let insert = Query::new(sql)
         .param("version", now.as_millisecond())
         .param_strings("hashes", found.iter().map(|row| &row.token_hash));
-    Ok(warehouse.execute(insert).await?)
+    warehouse.execute(insert).await
 }
 
 /// A device to be made.

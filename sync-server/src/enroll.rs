@@ -67,6 +67,7 @@ pub async fn post(
             name: "",
             device: Some(device),
             segment: &segment,
+            expires_at: None,
         },
         now,
     )

@@ -169,6 +169,7 @@ pub fn document() -> Document {
     document.merge(crate::admin::Routes::openapi());
     document.merge(crate::accounts::Routes::openapi());
     document.merge(crate::feedback::Routes::openapi());
+    document.merge(crate::audit::read::Routes::openapi());
     Problems.modify(&mut document);
     document
 }

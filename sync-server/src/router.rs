@@ -11,8 +11,8 @@ use axum::routing::{get, post};
 use snag_wire::Code;
 
 use crate::{
-    ApiError, AppState, accounts, admin, disk, enroll, feedback, health, ingest, insights, metrics,
-    openapi, policy,
+    ApiError, AppState, accounts, admin, audit, disk, enroll, feedback, health, ingest, insights,
+    metrics, openapi, policy,
 };
 
 /// A route that hasn't answered by now never will; the batch route is bounded by its
@@ -33,6 +33,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/metrics", get(metrics::get))
         .merge(accounts::router())
         .merge(admin::router())
+        .merge(audit::read::router())
         .merge(insights::router())
         .merge(feedback::router())
         .fallback(not_found)

@@ -65,7 +65,7 @@ impl Uses {
             return Ok(());
         }
         let sql = "INSERT INTO token_uses (token_hash, used_at) \
-                   SELECT use.1, fromUnixTimestamp(toInt64(use.2), 'UTC') FROM \
+                   SELECT use.1, toDateTime(toInt64(use.2), 'UTC') FROM \
                    (SELECT arrayJoin(arrayZip({hashes:Array(String)}, {times:Array(String)})) AS use)";
         let insert = Query::new(sql)
             .param_strings("hashes", uses.keys())

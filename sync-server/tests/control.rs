@@ -99,6 +99,7 @@ async fn the_segment_of_the_token_counts_more_than_the_devices() {
         name: "berlin",
         device: None,
         segment: "berlin",
+        expires_at: None,
     };
     let token = control::add_token(&server.warehouse, &new, Timestamp::now())
         .await

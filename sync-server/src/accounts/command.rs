@@ -90,7 +90,7 @@ fn password(from_stdin: bool) -> anyhow::Result<(String, bool)> {
 }
 
 /// The actor of the command line: whoever may run it on this machine.
-async fn operator(warehouse: &Warehouse, org: Uuid) -> anyhow::Result<Actor> {
+pub(crate) async fn operator(warehouse: &Warehouse, org: Uuid) -> anyhow::Result<Actor> {
     let org = OrgCache::default()
         .get(warehouse, org)
         .await?
