@@ -76,11 +76,23 @@ CREATE TABLE IF NOT EXISTS feedback
     replies UInt32,
     -- The item that this one is a duplicate of; zero where it is none.
     merged_into UUID,
-    changed_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
+    changed_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    -- The words of the description, as a search compares them: without case, without
+    -- punctuation; signs that stand for words (Han, kana, emoji) one by one.
+    words Array(String) MATERIALIZED extractAll(lowerUTF8(normalizeUTF8NFKC(description)), '[\\p{Han}\\p{Hiragana}\\p{Katakana}\\p{So}]|[^\\p{P}\\p{S}\\p{Z}\\p{C}\\p{Han}\\p{Hiragana}\\p{Katakana}]+') CODEC(ZSTD(1)),
+    INDEX by_words words TYPE text(tokenizer = 'array'),
+    -- An item is also asked for by its id alone, and rare values are found by these.
+    INDEX by_id id TYPE bloom_filter(0.001) GRANULARITY 8,
+    INDEX by_merged merged_into TYPE bloom_filter(0.001) GRANULARITY 8,
+    INDEX by_app app TYPE bloom_filter(0.01) GRANULARITY 8,
+    INDEX by_screen screen TYPE bloom_filter(0.01) GRANULARITY 8,
+    INDEX by_tag tags TYPE bloom_filter(0.01) GRANULARITY 8
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(at)
-ORDER BY (org, newest, id);
+ORDER BY (org, newest, id)
+-- A page reads some 50 rows that may lie far apart: small granules keep that cheap.
+SETTINGS index_granularity = 1024;
 
 -- What is only read when one item is opened; JSON as it was validated.
 CREATE TABLE IF NOT EXISTS feedback_details
@@ -110,10 +122,13 @@ CREATE TABLE IF NOT EXISTS feedback_thread
     text String CODEC(ZSTD(3)),
     -- The item's device: where a reply goes.
     device UUID,
-    version UInt64
+    version UInt64,
+    -- A device asks for its replies by its identity alone.
+    INDEX by_device device TYPE bloom_filter(0.001) GRANULARITY 4
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (org, feedback, id);
+ORDER BY (org, feedback, id)
+SETTINGS index_granularity = 1024;
 
 CREATE TABLE IF NOT EXISTS screenshots
 (

@@ -36,6 +36,8 @@ use utoipa::{Modify, OpenApi};
             ones, those of fewer than k people could be told. Not covered: taking one period's \
             figures from those of a slightly longer one."),
         (name = "accounts", description = "The people of an organisation: who they are, what they may do"),
+        (name = "feedback", description = "What the desk reads and does. No answer names a device \
+            or a person; each act is in the audit log under the name of who did it."),
         (name = "administration", description = "What an organisation's administrators change"),
         (name = "operation", description = "What operators ask"),
     ),
@@ -170,6 +172,7 @@ pub fn document() -> Document {
     document.merge(crate::accounts::Routes::openapi());
     document.merge(crate::feedback::Routes::openapi());
     document.merge(crate::audit::read::Routes::openapi());
+    document.merge(crate::feedback::DeskRoutes::openapi());
     Problems.modify(&mut document);
     document
 }

@@ -80,6 +80,8 @@ pub struct AppState {
     pub disk: Arc<crate::disk::Guard>,
     /// What happens, told to whoever listens.
     pub live: crate::live::Hub,
+    /// Where acts of the desk wait for their turn.
+    pub desk: crate::feedback::store::Desk,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where validated batches wait for their block.
@@ -130,6 +132,7 @@ impl AppState {
             labels: Labels::default(),
             insights: crate::insights::Store::default(),
             live: crate::live::Hub::default(),
+            desk: crate::feedback::store::Desk::default(),
             metrics,
             commits,
             submissions,

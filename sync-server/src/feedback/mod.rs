@@ -8,17 +8,24 @@
 //!
 //! **Invariant:** no answer to the desk names a device or a person.
 
+mod acts;
 pub mod commit;
+mod filter;
+mod item;
 pub mod limits;
+mod list;
+mod merge;
 pub mod rows;
+pub mod store;
 pub mod submit;
+pub mod thread;
 pub mod understand;
 pub mod validate;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 use utoipa::OpenApi;
 
 use crate::AppState;
@@ -30,5 +37,39 @@ pub struct Routes;
 
 /// The routes of feedback.
 pub fn router() -> Router<Arc<AppState>> {
-    Router::new().route("/v1/feedback", post(submit::post))
+    Router::new()
+        .route("/v1/feedback", post(submit::post))
+        .merge(desk())
 }
+
+/// The desk's routes.
+fn desk() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/v1/feedback", get(list::get))
+        .route("/v1/feedback/bulk", post(acts::bulk))
+        .route("/v1/feedback/replies", get(thread::replies))
+        .route("/v1/feedback/{id}", get(item::get).patch(acts::patch))
+        .route("/v1/feedback/{id}/thread", get(thread::get))
+        .route("/v1/feedback/{id}/notes", post(thread::note))
+        .route("/v1/feedback/{id}/replies", post(thread::reply))
+        .route(
+            "/v1/feedback/{id}/merge",
+            post(merge::post).delete(merge::delete),
+        )
+}
+
+/// The desk's part of the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(paths(
+    list::get,
+    item::get,
+    acts::patch,
+    acts::bulk,
+    thread::get,
+    thread::note,
+    thread::reply,
+    thread::replies,
+    merge::post,
+    merge::delete,
+))]
+pub(crate) struct DeskRoutes;

@@ -17,7 +17,7 @@ mod hotspots;
 mod incidents;
 mod load;
 mod overview;
-mod params;
+pub(crate) mod params;
 mod params_doc;
 mod period;
 mod ready;

@@ -175,7 +175,7 @@ impl Asked {
 }
 
 /// A name or value of a query as it was before it was put into an address.
-fn decode(text: &str) -> Result<String, std::string::FromUtf8Error> {
+pub(crate) fn decode(text: &str) -> Result<String, std::string::FromUtf8Error> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -205,7 +205,7 @@ pub(super) fn cursor(numbers: &[i64]) -> String {
 }
 
 /// A foreign parameter's name, short enough to be sent back.
-fn shorten(name: &str) -> String {
+pub(crate) fn shorten(name: &str) -> String {
     let shown = name.chars().filter(|c| !c.is_control()).take(64).collect();
     if name.is_empty() {
         "(empty)".to_owned()
@@ -237,7 +237,8 @@ fn period(from: Option<String>, to: Option<String>, now: Timestamp) -> Result<Pe
     Ok(Period { from_ms, to_ms })
 }
 
-fn time(parameter: &str, text: &str) -> Result<i64, ApiError> {
+/// A moment in milliseconds since 1970, from RFC 3339 or a date.
+pub(crate) fn time(parameter: &str, text: &str) -> Result<i64, ApiError> {
     let wrong = || {
         let detail = "It takes a time as RFC 3339 has it (2026-11-20T10:00:00Z, \
                       2026-11-20T11:00:00+01:00) or a date (2026-11-20: its first moment in UTC), \

@@ -1,0 +1,372 @@
+//! `GET /v1/feedback`: a page of items, the newest first.
+//!
+//! A row of `feedback` may have been replaced by a later version that isn't merged with
+//! it yet. A page is found in three steps: the first rows of any version that match the
+//! filter, in the table's order (few narrow columns, no merging: that is what makes it
+//! quick); then the current rows of the items found; of these, the ones that match.
+//! An item whose current row matches is always among the first, so none is missed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Uri;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use snag_warehouse::{Query, WarehouseError};
+use snag_wire::Category;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::filter::{self, Filter, pairs};
+use super::store::Status;
+use super::thread::moment;
+use crate::auth::Viewer;
+use crate::{ApiError, AppState, db};
+
+/// Items of a page where `limit` isn't given.
+const DEFAULT_LIMIT: usize = 50;
+/// Most items of a page.
+const LIMIT_MAX: usize = 200;
+/// Rows that are looked through at once, at most.
+const ROWS_MAX: usize = 20_000;
+
+/// The place of a moment in the table: the newer, the lower.
+pub(super) fn place_of(ms: i64) -> u64 {
+    let most = i64::MAX.unsigned_abs();
+    most - u64::try_from(ms).unwrap_or(0).min(most)
+}
+
+/// An item of the list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Item {
+    /// The item.
+    pub(crate) id: Uuid,
+    /// Rises with each change.
+    pub(crate) version: u64,
+    /// When the person wrote it, by the device's clock.
+    pub(crate) at: Timestamp,
+    /// When the server got it.
+    pub(crate) received_at: Timestamp,
+    /// The product.
+    pub(crate) product: String,
+    /// What kind of thing is said.
+    pub(crate) category: Category,
+    /// The person's words.
+    pub(crate) description: String,
+    /// The description's language (ISO 639-1); null where it can't be told.
+    pub(crate) language: Option<String>,
+    /// 1 (bad) to 5 (good); null where none was given.
+    pub(crate) rating: Option<u8>,
+    /// `positive`, `neutral`, `negative`; null where it can't be judged.
+    pub(crate) sentiment: Option<String>,
+    /// -1 to 1; null where it can't be judged.
+    pub(crate) polarity: Option<f64>,
+    /// Its tags.
+    pub(crate) tags: Vec<String>,
+    /// What it is about.
+    pub(crate) target: snag_wire::Target,
+    /// The operating system.
+    pub(crate) os: String,
+    /// The agent's version.
+    pub(crate) agent_version: String,
+    /// Where it stands.
+    pub(crate) status: Status,
+    /// Whether somebody has read it.
+    pub(crate) read: bool,
+    /// Whether it is put away.
+    pub(crate) archived: bool,
+    /// Who looks after it.
+    pub(crate) assignee: Option<String>,
+    /// Notes in its thread.
+    pub(crate) notes: u32,
+    /// Replies in its thread.
+    pub(crate) replies: u32,
+    /// What it is a duplicate of.
+    pub(crate) merged_into: Option<Uuid>,
+    /// Whether there is a screenshot.
+    pub(crate) has_screenshot: bool,
+    /// When it changed last.
+    pub(crate) changed_at: Timestamp,
+}
+
+/// A page of items.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Items {
+    /// The newest first.
+    items: Vec<Item>,
+    /// Ask again with it as `cursor` for the items that follow; null after the last.
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Row {
+    newest: u64,
+    id: Uuid,
+    version: u64,
+    at_ms: i64,
+    received_at_ms: i64,
+    product: String,
+    category: Category,
+    description: String,
+    language: String,
+    rating: u8,
+    polarity_micro: i32,
+    sentiment: String,
+    tags: Vec<String>,
+    app: String,
+    screen: String,
+    url: String,
+    os: String,
+    agent_version: String,
+    screenshot: String,
+    status: Status,
+    read: u8,
+    archived: u8,
+    assignee: String,
+    notes: u32,
+    replies: u32,
+    merged_into: Uuid,
+    changed_at_ms: i64,
+}
+
+/// What [`Row`] is read from.
+const COLUMNS: &str = "newest, id, version, toUnixTimestamp64Milli(at) AS at_ms, \
+    toUnixTimestamp64Milli(received_at) AS received_at_ms, product, category, description, \
+    language, rating, polarity_micro, sentiment, tags, app, screen, url, os, agent_version, \
+    screenshot, status, read, archived, assignee, notes, replies, merged_into, \
+    toUnixTimestamp64Milli(changed_at) AS changed_at_ms";
+
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+impl Row {
+    pub(super) fn item(self) -> Item {
+        let judged = !self.sentiment.is_empty();
+        Item {
+            id: self.id,
+            version: self.version,
+            at: moment(self.at_ms),
+            received_at: moment(self.received_at_ms),
+            product: self.product,
+            category: self.category,
+            description: self.description,
+            language: given(self.language),
+            rating: (self.rating > 0).then_some(self.rating),
+            sentiment: given(self.sentiment),
+            polarity: judged.then(|| f64::from(self.polarity_micro) / 1e6),
+            tags: self.tags,
+            target: snag_wire::Target {
+                app: self.app,
+                screen: self.screen,
+                url: self.url,
+            },
+            os: self.os,
+            agent_version: self.agent_version,
+            status: self.status,
+            read: self.read == 1,
+            archived: self.archived == 1,
+            assignee: given(self.assignee),
+            notes: self.notes,
+            replies: self.replies,
+            merged_into: Some(self.merged_into).filter(|id| !id.is_nil()),
+            has_screenshot: !self.screenshot.is_empty(),
+            changed_at: moment(self.changed_at_ms),
+        }
+    }
+}
+
+/// How much of the list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the document alone")]
+pub(crate) struct Page {
+    /// How many items at most; 50 unless given.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before, with all other parameters as they were.
+    #[param(pattern = "^[A-Za-z0-9_-]{32}$")]
+    cursor: Option<String>,
+}
+
+/// Items, the newest first. Pages neither repeat nor miss an item while others come in
+/// and change; an item that is changed so that it matches, or doesn't any more, is
+/// judged when its page is read.
+#[utoipa::path(get, path = "/v1/feedback", tag = "feedback", params(filter::Filters, Page),
+    responses((status = 200, body = Items), (status = 400), (status = 401), (status = 403)),
+    security(("analyst" = [])))]
+pub(crate) async fn get(
+    State(state): State<Arc<AppState>>,
+    Viewer(actor): Viewer,
+    uri: Uri,
+) -> Result<Json<Items>, ApiError> {
+    let allowed: Vec<&str> = [filter::PARAMETERS, &["limit", "cursor"]].concat();
+    let given = pairs(&uri, &allowed)?;
+    let filter = Filter::read(&given)?;
+    let (mut limit, mut after) = (DEFAULT_LIMIT, None);
+    for (name, value) in &given {
+        match name.as_str() {
+            "limit" => limit = read_limit(value)?,
+            "cursor" => after = Some(read_cursor(value)?),
+            _ => {}
+        }
+    }
+    let mut rows = page(&state, &actor.org.key, &filter, after, limit + 1).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more);
+    let next_cursor = last.map(|row| write_cursor((row.newest, row.id)));
+    Ok(Json(Items {
+        items: rows.into_iter().map(Row::item).collect(),
+        next_cursor,
+    }))
+}
+
+fn read_limit(value: &str) -> Result<usize, ApiError> {
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    match value.parse() {
+        Ok(limit @ 1..=LIMIT_MAX) if digits => Ok(limit),
+        _ => {
+            let detail = format!("It takes a whole number from 1 to {LIMIT_MAX}.");
+            Err(ApiError::invalid_parameter("limit", detail))
+        }
+    }
+}
+
+fn write_cursor((newest, id): (u64, Uuid)) -> String {
+    let mut bytes = newest.to_be_bytes().to_vec();
+    bytes.extend(id.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn read_cursor(value: &str) -> Result<(u64, Uuid), ApiError> {
+    let wrong = || {
+        let detail = "It takes the next_cursor of the page before, with all other parameters \
+                      as they were.";
+        ApiError::invalid_parameter("cursor", detail)
+    };
+    let bytes = URL_SAFE_NO_PAD.decode(value).map_err(|_| wrong())?;
+    let (newest, id) = bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
+    let id = Uuid::from_slice(id).map_err(|_| wrong())?;
+    Ok((u64::from_be_bytes(*newest), id))
+}
+
+/// The first `wanted` items after a place that match, as they are now.
+async fn page(
+    state: &AppState,
+    org: &str,
+    filter: &Filter,
+    mut after: Option<(u64, Uuid)>,
+    wanted: usize,
+) -> Result<Vec<Row>, WarehouseError> {
+    let mut found: Vec<Row> = Vec::with_capacity(wanted);
+    let mut rows_max = wanted + wanted / 4;
+    loop {
+        let (keys, last) = candidates(state, org, filter, after, rows_max).await?;
+        for part in keys.chunks(wanted.max(50)) {
+            found.extend(matching(state, org, filter, part).await?);
+            if found.len() >= wanted {
+                found.truncate(wanted);
+                return Ok(found);
+            }
+        }
+        // The rows end, or one more key may have further versions: it is done with.
+        match last {
+            Some(last) => after = Some(last),
+            None => return Ok(found),
+        }
+        rows_max = (rows_max * 8).min(ROWS_MAX);
+    }
+}
+
+/// The keys of the first `rows_max` rows of any version that match, each once; with the
+/// last of them where there may be more.
+async fn candidates(
+    state: &AppState,
+    org: &str,
+    filter: &Filter,
+    after: Option<(u64, Uuid)>,
+    rows_max: usize,
+) -> Result<(Vec<(u64, Uuid)>, Option<(u64, Uuid)>), WarehouseError> {
+    #[derive(Deserialize)]
+    struct Key {
+        newest: u64,
+        id: Uuid,
+    }
+    let beyond = if after.is_some() {
+        " AND newest >= {after:UInt64} AND (newest > {after:UInt64} OR id > {after_id:UUID})"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "SELECT newest, id FROM feedback WHERE {} AND {}{beyond} \
+         ORDER BY newest, id LIMIT {{rows:UInt64}}",
+        filter.fixed(),
+        filter.triage()
+    );
+    let mut query = filter
+        .bind(Query::read(sql))
+        .param("org", org)
+        .param("rows", rows_max)
+        // The order is the table's own: comparing every row with the best so far costs
+        // five times what it saves.
+        .setting("use_top_k_dynamic_filtering", 0)
+        .setting("use_skip_indexes_for_top_k", 0);
+    if let Some((newest, id)) = after {
+        query = query.param("after", newest).param("after_id", id);
+    }
+    let rows: Vec<Key> = db::rows(&state.warehouse, query).await?;
+    let last = rows.last().map(|row| (row.newest, row.id));
+    let last = last.filter(|_| rows.len() == rows_max);
+    let mut seen = HashSet::with_capacity(rows.len());
+    let keys = rows
+        .into_iter()
+        .map(|row| (row.newest, row.id))
+        .filter(|key| seen.insert(*key))
+        .collect();
+    Ok((keys, last))
+}
+
+/// Of the items with these keys, the ones whose current row matches.
+async fn matching(
+    state: &AppState,
+    org: &str,
+    filter: &Filter,
+    keys: &[(u64, Uuid)],
+) -> Result<Vec<Row>, WarehouseError> {
+    let sql = format!(
+        "SELECT * FROM (SELECT {COLUMNS} FROM feedback WHERE org = {{org:String}} \
+         AND newest IN {{newest:Array(UInt64)}} AND id IN {{ids:Array(UUID)}} \
+         ORDER BY newest, id, version DESC LIMIT 1 BY newest, id) WHERE {} ORDER BY newest, id",
+        filter.triage()
+    );
+    let query = filter.bind(Query::read(sql));
+    db::rows(&state.warehouse, bind_keys(query, org, keys)).await
+}
+
+fn bind_keys(query: Query, org: &str, keys: &[(u64, Uuid)]) -> Query {
+    let places: Vec<String> = keys.iter().map(|(newest, _)| newest.to_string()).collect();
+    query
+        .param("org", org)
+        .param("newest", format!("[{}]", places.join(",")))
+        .param_strings("ids", keys.iter().map(|(_, id)| id.to_string()))
+}
+
+/// One item as it is now.
+pub(super) async fn one(
+    state: &AppState,
+    org: &str,
+    id: Uuid,
+) -> Result<Option<Row>, WarehouseError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM feedback WHERE org = {{org:String}} AND id = {{id:UUID}} \
+         ORDER BY newest, id, version DESC LIMIT 1 BY newest, id"
+    );
+    let query = Query::read(sql).param("org", org).param("id", id);
+    let rows: Vec<Row> = db::rows(&state.warehouse, query).await?;
+    Ok(rows.into_iter().next())
+}
