@@ -178,11 +178,11 @@ CREATE TABLE IF NOT EXISTS forgotten
     id UUID,
     at DateTime64(3, 'UTC'),
     until DateTime('UTC'),
+    stage Enum8('begun' = 1, 'planned' = 2, 'deleted' = 3, 'swept' = 4),
     -- JSON: what is to go, while it goes; empty afterwards.
     plan String CODEC(ZSTD(3)),
     -- JSON: what went; empty where retention took it.
     receipt String CODEC(ZSTD(3)),
-    done UInt8,
     version UInt64
 )
 ENGINE = ReplacingMergeTree(version)

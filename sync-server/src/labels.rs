@@ -192,6 +192,12 @@ impl Labels {
         Ok(known)
     }
 
+    /// Forgets what is known of an organisation: after a person was forgotten, fewer may
+    /// share a label than before.
+    pub fn forget(&self, org: Uuid) {
+        self.orgs.lock().remove(&org);
+    }
+
     fn lately(&self, org: Uuid) -> Option<Arc<Known>> {
         self.orgs.lock().get(&org).map(Arc::clone)
     }

@@ -22,6 +22,7 @@ pub mod disk;
 pub mod enroll;
 pub mod error;
 pub mod feedback;
+pub mod forget;
 pub mod health;
 pub mod ingest;
 pub mod insights;

@@ -173,6 +173,7 @@ pub fn document() -> Document {
     document.merge(crate::feedback::Routes::openapi());
     document.merge(crate::audit::read::Routes::openapi());
     document.merge(crate::feedback::DeskRoutes::openapi());
+    document.merge(crate::forget::Routes::openapi());
     Problems.modify(&mut document);
     document
 }

@@ -11,8 +11,8 @@ use axum::routing::{get, post};
 use snag_wire::Code;
 
 use crate::{
-    ApiError, AppState, accounts, admin, audit, disk, enroll, feedback, health, ingest, insights,
-    metrics, openapi, policy,
+    ApiError, AppState, accounts, admin, audit, disk, enroll, feedback, forget, health, ingest,
+    insights, metrics, openapi, policy,
 };
 
 /// A route that hasn't answered by now never will; the batch route is bounded by its
@@ -36,6 +36,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .merge(audit::read::router())
         .merge(insights::router())
         .merge(feedback::router())
+        .merge(forget::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(

@@ -93,6 +93,8 @@ pub struct AppState {
     /// Held for each write to a table that rollups are made of, so that a rebuild of
     /// a rollup sees no insert half done.
     pub write_gate: Arc<tokio::sync::Mutex<()>>,
+    /// Held while something is deleted: one deletion at a time.
+    pub forgetting: tokio::sync::Mutex<()>,
     /// Whether the server is about to end: no longer ready, still answering.
     pub draining: AtomicBool,
     /// What devices said they dropped, by device and reason.
@@ -138,6 +140,7 @@ impl AppState {
             submissions,
             settings,
             write_gate,
+            forgetting: tokio::sync::Mutex::default(),
             draining: AtomicBool::new(false),
             drops: Mutex::default(),
             clock,

@@ -28,6 +28,9 @@ use crate::db;
 /// Raw rows recounted in one query, so that its memory is bounded.
 const ROWS_PER_QUERY: u64 = 4_000_000;
 
+/// Days in one query: nothing is inserted while they are rebuilt.
+const DAYS_PER_QUERY: usize = 31;
+
 /// How often a rebuild is tried where other servers go on inserting.
 const TRIES: usize = 3;
 
@@ -326,12 +329,19 @@ impl Rollup {
             day: String,
             records: u64,
         }
-        if let Window::Days(days) = window {
-            return Ok(days.iter().map(|day| BTreeSet::from([*day])).collect());
+        if matches!(window, Window::Days(days) if days.is_empty()) {
+            return Ok(Vec::new());
         }
         let day = format!("toDate({}, 'UTC')", self.moment);
         let raw = match window {
-            Window::Days(_) | Window::All => {
+            Window::Days(days) => format!(
+                "SELECT {day} AS day, count() AS records FROM {} WHERE {day} IN ({}) AND {}{} GROUP BY day",
+                self.source,
+                list(days),
+                self.kept(&day),
+                received_from(days)
+            ),
+            Window::All => {
                 format!(
                     "SELECT {day} AS day, count() AS records FROM {} WHERE {} GROUP BY day",
                     self.source,
@@ -356,7 +366,11 @@ impl Rollup {
         };
         // Days that only the rollup has are wrong, too.
         let stored = match window {
-            Window::RecentlyReceived(_) | Window::Days(_) => String::new(),
+            Window::RecentlyReceived(_) => String::new(),
+            Window::Days(days) => format!(
+                " UNION ALL SELECT arrayJoin([{}]) AS day, toUInt64(0) AS records",
+                list(days)
+            ),
             Window::All | Window::Since(_) => {
                 let since = match window {
                     Window::Since(since) => format!(
@@ -384,7 +398,7 @@ impl Rollup {
         for row in rows {
             let day = parse_day(&row.day)?;
             match groups.last_mut() {
-                Some(group) if row.records <= room => {
+                Some(group) if row.records <= room && group.len() < DAYS_PER_QUERY => {
                     group.insert(day);
                     room -= row.records;
                 }
@@ -406,10 +420,7 @@ impl Rollup {
 
     /// The recount of some days: the view's SELECT over the raw rows, each once.
     fn recount(&self, days: &BTreeSet<Date>) -> String {
-        // No record lies more than a day after it was received; the rest is slack.
-        let received = days.first().map_or(String::new(), |first| {
-            format!(" AND received_at >= toDateTime('{first} 00:00:00', 'UTC') - 172800")
-        });
+        let received = received_from(days);
         format!(
             "{}(SELECT * FROM {} FINAL WHERE toDate({}, 'UTC') IN ({}) AND {}{received}) AS {}{}",
             self.select[0],
@@ -558,6 +569,13 @@ impl Rollup {
         }
         Ok(partitions.into_keys().collect())
     }
+}
+
+/// No record lies more than a day after it was received; the rest is slack.
+fn received_from(days: &BTreeSet<Date>) -> String {
+    days.first().map_or(String::new(), |first| {
+        format!(" AND received_at >= toDateTime('{first} 00:00:00', 'UTC') - 172800")
+    })
 }
 
 fn list(days: &BTreeSet<Date>) -> String {

@@ -82,6 +82,8 @@ pub struct CommitQueue {
     marks: Arc<Marks>,
     warehouse: Warehouse,
     metrics: Arc<Metrics>,
+    /// Devices that are forgotten: what they send is not stored.
+    forgotten: Mutex<HashSet<Uuid>>,
     /// See [`Dirty`].
     pub dirty: Dirty,
 }
@@ -118,6 +120,7 @@ pub fn start(
         marks,
         warehouse,
         metrics,
+        forgotten: Mutex::default(),
         dirty,
     }
 }
@@ -129,6 +132,22 @@ impl CommitQueue {
     /// 503 where the queue is full or the warehouse doesn't answer, 400 where ClickHouse
     /// refuses these very rows.
     pub async fn submit(&self, rows: BatchRows) -> Answer {
+        if self.forgotten.lock().contains(&rows.shared.device) {
+            return Err(ApiError::unauthorized());
+        }
+        self.enqueue(rows).await
+    }
+
+    /// Stores nothing more of a device. On return, whatever came before is stored or
+    /// refused, so that it can be deleted.
+    pub async fn forget(&self, device: Uuid) {
+        self.forgotten.lock().insert(device);
+        // Blocks go in order: once an empty batch is answered, so is all before it.
+        drop(self.enqueue(BatchRows::empty(device)).await);
+        self.marks.forget([device]);
+    }
+
+    async fn enqueue(&self, rows: BatchRows) -> Answer {
         let number = rows.len().max(1);
         let before = self.used.fetch_add(number, Ordering::Relaxed);
         self.metrics.queue_records.inc_by(number as i64);

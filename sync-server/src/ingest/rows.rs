@@ -190,6 +190,30 @@ pub struct BatchRows {
 }
 
 impl BatchRows {
+    /// A batch without records.
+    #[must_use]
+    pub fn empty(device: Uuid) -> Self {
+        Self {
+            shared: Shared {
+                org: Arc::from(""),
+                product: String::new(),
+                version: String::new(),
+                segment: String::new(),
+                device,
+                clock_offset_ms: 0,
+                received_at_s: 0,
+            },
+            apps: Vec::new(),
+            roles: Vec::new(),
+            places: Vec::new(),
+            events: Events::default(),
+            sessions: Vec::new(),
+            screens: Vec::new(),
+            incidents: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+
     /// Records of all types.
     #[must_use]
     pub fn len(&self) -> usize {
