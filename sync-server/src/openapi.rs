@@ -174,6 +174,7 @@ pub fn document() -> Document {
     document.merge(crate::audit::read::Routes::openapi());
     document.merge(crate::feedback::DeskRoutes::openapi());
     document.merge(crate::forget::Routes::openapi());
+    document.merge(crate::feedback::analytics::Routes::openapi());
     Problems.modify(&mut document);
     document
 }

@@ -10,9 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use snag_server::verify::{self, Report, Window};
 
-const ROLLUPS: [&str; 8] = [
+const ROLLUPS: [&str; 12] = [
     "devices_by_day",
     "events_by_hour",
+    "feedback_by_day",
+    "feedback_by_hour",
+    "feedback_by_tag",
+    "feedback_by_target",
     "flows_by_hour",
     "incidents_by_hour",
     "labels_seen",
@@ -73,6 +77,21 @@ async fn contents(server: &Server, rollup: &str) -> String {
         "flows_by_hour" => {
             "SELECT hour, path_screens, sum(sessions) FROM flows_by_hour GROUP BY ALL ORDER BY ALL"
         }
+        "feedback_by_day" => {
+            "SELECT day, category, sum(submissions), sum(rating_sum), sum(polarity_micro), \
+             uniqExactArray(devices) FROM feedback_by_day GROUP BY ALL ORDER BY ALL"
+        }
+        "feedback_by_hour" => {
+            "SELECT hour, quarter, category, sum(submissions), sum(rated), sum(negative), \
+             uniqExactArray(devices) FROM feedback_by_hour GROUP BY ALL ORDER BY ALL"
+        }
+        "feedback_by_target" => {
+            "SELECT hour, quarter, app, screen, sum(submissions), sum(rating_1), \
+             uniqExactArray(devices) FROM feedback_by_target GROUP BY ALL ORDER BY ALL"
+        }
+        "feedback_by_tag" => {
+            "SELECT hour, quarter, tag, sum(submissions) FROM feedback_by_tag GROUP BY ALL ORDER BY ALL"
+        }
         other => panic!("no contents of {other}"),
     };
     server.sql(sql).await
@@ -94,6 +113,18 @@ async fn filled() -> Server {
             assert_eq!(answer.status, 200, "{answer:?}");
         }
     }
+    // Feedback of the same days, four a day.
+    let sql = format!(
+        "INSERT INTO submissions SELECT '{}', 'default', generateUUIDv4(), \
+         toUUID('00000000-0000-0000-0000-00000000000' || toString(number % 3)), \
+         now64(3, 'UTC') - toIntervalDay([0, 1, 2, 40][1 + number % 4]) - toIntervalMinute(number * 20), \
+         now('UTC'), '', ['bug', 'idea'][1 + number % 2], number % 6, \
+         ['', 'positive', 'negative'][1 + number % 3], [0, 400000, -300000][1 + number % 3], \
+         [['slow'], ['slow', 'PDF'], []][1 + number % 3], 'excel', toString(number % 2), '0.1.0', '' \
+         FROM numbers(16)",
+        server.org.org
+    );
+    server.execute(&sql).await;
     server
 }
 
@@ -141,6 +172,16 @@ async fn what_a_view_missed_is_found_and_rebuilt() {
             "toDate(hour) = (SELECT max(toDate(hour)) FROM screens_by_hour)",
         ),
         ("flows_by_hour", "1"),
+        (
+            "feedback_by_day",
+            "day = (SELECT min(day) FROM feedback_by_day)",
+        ),
+        (
+            "feedback_by_hour",
+            "toDate(hour) = (SELECT max(toDate(hour)) FROM feedback_by_hour)",
+        ),
+        ("feedback_by_tag", "tag = 'PDF'"),
+        ("feedback_by_target", "1"),
     ] {
         let sql =
             format!("ALTER TABLE {rollup} DELETE WHERE {condition} SETTINGS mutations_sync = 2");

@@ -9,6 +9,7 @@
 //! **Invariant:** no answer to the desk names a device or a person.
 
 mod acts;
+pub(crate) mod analytics;
 pub mod commit;
 mod filter;
 mod item;
@@ -40,6 +41,7 @@ pub fn router() -> Router<Arc<AppState>> {
     Router::new()
         .route("/v1/feedback", post(submit::post))
         .merge(desk())
+        .merge(analytics::router())
 }
 
 /// The desk's routes.
