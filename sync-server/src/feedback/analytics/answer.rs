@@ -196,7 +196,7 @@ macro_rules! answers {
                 (status = 401),
                 (status = 403),
             ),
-            security(("analyst" = []))
+            security(("viewer" = []), ("session" = []))
         )]
         pub(crate) async fn $route(
             State(state): State<Arc<AppState>>,

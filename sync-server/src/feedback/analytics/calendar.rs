@@ -94,7 +94,17 @@ fn after(interval: Interval, at: &Zoned) -> Result<Zoned, jiff::Error> {
     let date = match interval {
         Interval::Hour => {
             let left = 3_600 - i64::from(at.minute()) * 60 - i64::from(at.second());
-            return at.checked_add(SignedDuration::from_secs(left));
+            let next = at.checked_add(SignedDuration::from_secs(left))?;
+            // Where clocks change in the middle, the hour ends there.
+            let changed = at
+                .time_zone()
+                .following(at.timestamp())
+                .find(|change| change.offset() != at.offset())
+                .filter(|change| change.timestamp() < next.timestamp());
+            return Ok(match changed {
+                Some(change) => change.timestamp().to_zoned(at.time_zone().clone()),
+                None => next,
+            });
         }
         Interval::Day => date.checked_add(1.day())?,
         Interval::Week => monday(date)?.checked_add(1.week())?,

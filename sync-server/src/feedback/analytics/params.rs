@@ -1,8 +1,6 @@
 //! The parameters of analytics, strictly: what isn't known or can't be read is refused by
 //! its name.
 
-use std::collections::BTreeMap;
-
 use http::Uri;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -14,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::calendar::{self, Interval};
 use crate::ApiError;
-use crate::insights::params::{decode, shorten, time};
+use crate::insights::params::time;
 
 /// The period where none is given.
 const DEFAULT_DAYS: i64 = 30;
@@ -108,7 +106,11 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn read(uri: &Uri, with_limit: bool, now: Timestamp) -> Result<Self, ApiError> {
-        let mut given = given(uri, with_limit)?;
+        let mut allowed = COMMON.to_vec();
+        if with_limit {
+            allowed.push("limit");
+        }
+        let mut given = crate::params::read(uri, &allowed)?;
         let tz_name = given.remove("tz").unwrap_or_else(|| "UTC".to_owned());
         let tz = zone(&tz_name)?;
         let interval = match given.remove("interval") {
@@ -174,38 +176,6 @@ impl Asked {
     pub(super) fn has_filter(&self, column: &str) -> bool {
         self.filters.iter().any(|(name, _)| *name == column)
     }
-}
-
-fn given(uri: &Uri, with_limit: bool) -> Result<BTreeMap<String, String>, ApiError> {
-    let mut allowed = COMMON.to_vec();
-    if with_limit {
-        allowed.push("limit");
-    }
-    let mut given = BTreeMap::new();
-    for pair in uri.query().unwrap_or_default().split('&') {
-        if pair.is_empty() {
-            continue;
-        }
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = decode(name).unwrap_or_else(|_| name.to_owned());
-        if !allowed.contains(&name.as_str()) {
-            let detail = format!(
-                "There is no such parameter here. Allowed are: {}.",
-                allowed.join(", ")
-            );
-            return Err(ApiError::invalid_parameter(shorten(&name), detail));
-        }
-        let Ok(value) = decode(value) else {
-            let detail = "The value is not percent-encoded UTF-8.";
-            return Err(ApiError::invalid_parameter(name, detail));
-        };
-        if given.contains_key(&name) {
-            let detail = "The parameter is given more than once. Give it once.";
-            return Err(ApiError::invalid_parameter(name, detail));
-        }
-        given.insert(name, value);
-    }
-    Ok(given)
 }
 
 fn zone(name: &str) -> Result<TimeZone, ApiError> {

@@ -162,7 +162,7 @@ fn items(
         (status = 401),
         (status = 403),
     ),
-    security(("analyst" = []))
+    security(("viewer" = []), ("session" = []))
 )]
 pub(crate) async fn tags(
     State(state): State<Arc<AppState>>,
@@ -202,7 +202,7 @@ pub(crate) async fn tags(
         (status = 401),
         (status = 403),
     ),
-    security(("analyst" = []))
+    security(("viewer" = []), ("session" = []))
 )]
 pub(crate) async fn targets(
     State(state): State<Arc<AppState>>,
