@@ -175,7 +175,7 @@ impl Asked {
 }
 
 /// A name or value of a query as it was before it was put into an address.
-fn decode(text: &str) -> Result<String, std::string::FromUtf8Error> {
+pub(crate) fn decode(text: &str) -> Result<String, std::string::FromUtf8Error> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -205,7 +205,7 @@ pub(super) fn cursor(numbers: &[i64]) -> String {
 }
 
 /// A foreign parameter's name, short enough to be sent back.
-fn shorten(name: &str) -> String {
+pub(crate) fn shorten(name: &str) -> String {
     let shown = name.chars().filter(|c| !c.is_control()).take(64).collect();
     if name.is_empty() {
         "(empty)".to_owned()

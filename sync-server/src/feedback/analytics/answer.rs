@@ -17,7 +17,7 @@ use crate::{ApiError, AppState};
 
 /// What was answered: the span, and how it is cut into periods.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Frame {
+pub(crate) struct AnalyticsFrame {
     /// The first moment that counts.
     from: Timestamp,
     /// The first moment that doesn't count any more.
@@ -28,7 +28,7 @@ pub(crate) struct Frame {
     tz: String,
 }
 
-impl Frame {
+impl AnalyticsFrame {
     pub(super) fn new(asked: &Asked) -> Self {
         Self {
             from: stamp(asked.from_ms),
@@ -177,7 +177,7 @@ macro_rules! answers {
         #[derive(Debug, Serialize, ToSchema)]
         pub(crate) struct $answer {
             #[serde(flatten)]
-            frame: Frame,
+            frame: AnalyticsFrame,
             /// The figures of the whole span.
             total: $figures,
             /// Every period of the span in order of time: flat objects, zero-filled.
@@ -196,7 +196,7 @@ macro_rules! answers {
                 (status = 401),
                 (status = 403),
             ),
-            security(("viewer" = []), ("session" = []))
+            security(("viewer" = []))
         )]
         pub(crate) async fn $route(
             State(state): State<Arc<AppState>>,
@@ -215,7 +215,7 @@ macro_rules! answers {
                 }
             });
             Ok(Json($answer {
-                frame: Frame::new(&asked),
+                frame: AnalyticsFrame::new(&asked),
                 total: (&all).into(),
                 items: items.collect(),
             }))

@@ -9,7 +9,7 @@ use http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::{Began, Frame, RatingFigures, SentimentFigures};
+use super::answer::{AnalyticsFrame, Began, RatingFigures, SentimentFigures};
 use super::load;
 use super::params::Asked;
 use crate::auth::Viewer;
@@ -47,7 +47,7 @@ pub(crate) struct TagSeries {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Tags {
     #[serde(flatten)]
-    frame: Frame,
+    frame: AnalyticsFrame,
     /// Tags given in the whole span: a submission counts once for each of its tags.
     total: u64,
     /// Of `total`, those of tags that have no series of their own.
@@ -85,7 +85,7 @@ pub(crate) struct TargetSeries {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Targets {
     #[serde(flatten)]
-    frame: Frame,
+    frame: AnalyticsFrame,
     /// Submissions of the whole span.
     total: u64,
     /// Of `total`, those about targets that have no series of their own.
@@ -162,7 +162,7 @@ fn items(
         (status = 401),
         (status = 403),
     ),
-    security(("viewer" = []), ("session" = []))
+    security(("viewer" = []))
 )]
 pub(crate) async fn tags(
     State(state): State<Arc<AppState>>,
@@ -175,7 +175,7 @@ pub(crate) async fn tags(
     let (items, total, other) = items(&asked, &keys, &found.by_period);
     let tags = found.top.into_iter().zip(keys);
     Ok(Json(Tags {
-        frame: Frame::new(&asked),
+        frame: AnalyticsFrame::new(&asked),
         total,
         other,
         distinct: found.distinct,
@@ -202,7 +202,7 @@ pub(crate) async fn tags(
         (status = 401),
         (status = 403),
     ),
-    security(("viewer" = []), ("session" = []))
+    security(("viewer" = []))
 )]
 pub(crate) async fn targets(
     State(state): State<Arc<AppState>>,
@@ -220,7 +220,7 @@ pub(crate) async fn targets(
     let texts = state.labels.texts(&state, &actor.org).await?;
     let targets = found.top.into_iter().zip(keys);
     Ok(Json(Targets {
-        frame: Frame::new(&asked),
+        frame: AnalyticsFrame::new(&asked),
         total,
         other,
         distinct: found.distinct,
