@@ -14,6 +14,7 @@ use snag_warehouse::{EmbeddedOptions, RemoteOptions, Warehouse, migrate};
 use crate::audit::{self, Act};
 use crate::auth::{self, Scope};
 use crate::control::{self, NewOrg, NewToken};
+use crate::objects::{self, Objects};
 use crate::orgs::OrgPolicy;
 use crate::serve::{self, Listen};
 use crate::sql::{self, SingleUser, SqlFront};
@@ -136,6 +137,17 @@ struct Serve {
     /// How old the knowledge of which labels are shared may be, in milliseconds.
     #[arg(long, env = "SNAG_LABEL_REFRESH_MS", default_value_t = 1_000)]
     label_refresh_ms: u64,
+    /// Where screenshots are kept: a folder, or s3://bucket/prefix; `objects` in the data
+    /// folder where not given. S3 takes its keys from AWS_ACCESS_KEY_ID and
+    /// AWS_SECRET_ACCESS_KEY.
+    #[arg(long, env = "SNAG_OBJECTS")]
+    objects: Option<String>,
+    /// The S3-compatible server, where it isn't AWS: https://minio.example:9000.
+    #[arg(long, env = "SNAG_S3_ENDPOINT")]
+    s3_endpoint: Option<String>,
+    /// Its region.
+    #[arg(long, env = "SNAG_S3_REGION")]
+    s3_region: Option<String>,
     /// Take a client's address from the last entry of X-Forwarded-For. Only behind a
     /// proxy that writes it, since anyone can send the header.
     #[arg(long, env = "SNAG_TRUST_PROXY")]
@@ -417,6 +429,26 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+impl Serve {
+    fn open_objects(&self) -> anyhow::Result<Objects> {
+        let Some(place) = &self.objects else {
+            return Objects::folder(&self.store.data.join("objects"), !self.store.no_fsync);
+        };
+        let Some(place) = place.strip_prefix("s3://") else {
+            return Objects::folder(std::path::Path::new(place), !self.store.no_fsync);
+        };
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        anyhow::ensure!(!bucket.is_empty(), "--objects s3:// names no bucket");
+        Objects::s3(&objects::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+            endpoint: self.s3_endpoint.clone(),
+            region: self.s3_region.clone(),
+            keys: None,
+        })
+    }
+}
+
 async fn run_serve(arguments: Serve) -> anyhow::Result<()> {
     let warehouse = arguments.store.open_migrated().await?;
     let settings = Settings {
@@ -429,6 +461,7 @@ async fn run_serve(arguments: Serve) -> anyhow::Result<()> {
         },
         secure_cookies: arguments.secure_cookies || arguments.tls_cert.is_some(),
         trust_proxy: arguments.trust_proxy,
+        objects: arguments.open_objects()?,
         ..Settings::default()
     };
     let state = AppState::new(warehouse.clone(), settings, AppState::system_clock());

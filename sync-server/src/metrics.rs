@@ -113,6 +113,10 @@ pub struct Metrics {
     pub disk_free_bytes: Gauge,
     /// What a nearly full disk refused.
     pub disk_refusals: Family<RefusalLabels, Counter>,
+    /// Screenshots sent, by HTTP status.
+    pub screenshots: Family<StatusLabels, Counter>,
+    /// Bytes of screenshots stored.
+    pub screenshot_bytes: Counter,
     /// Submissions of feedback by HTTP status.
     pub submissions: Family<StatusLabels, Counter>,
     /// From a submission's arrival to its answer.
@@ -141,6 +145,8 @@ impl Default for Metrics {
             in_flight: Gauge::default(),
             disk_free_bytes: Gauge::default(),
             disk_refusals: Family::default(),
+            screenshots: Family::default(),
+            screenshot_bytes: Counter::default(),
             submissions: Family::default(),
             submission_seconds: latency(),
             registry: Registry::default(),
@@ -201,6 +207,17 @@ impl Default for Metrics {
             "rollup_repairs",
             "Partitions of rollups that differed from a recount and were rebuilt",
             metrics.rollup_repairs.clone(),
+        );
+        r.register(
+            "feedback_screenshots",
+            "Screenshots sent, by HTTP status",
+            metrics.screenshots.clone(),
+        );
+        r.register_with_unit(
+            "feedback_screenshots_stored",
+            "Bytes of screenshots stored since the start",
+            Unit::Bytes,
+            metrics.screenshot_bytes.clone(),
         );
         r.register(
             "feedback_submissions",

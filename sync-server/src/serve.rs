@@ -16,6 +16,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use snag_warehouse::Warehouse;
 
+use crate::feedback::screenshots;
 use crate::metrics::RollupLabels;
 use crate::verify::{self, Report, Window};
 use crate::{AppState, router};
@@ -70,6 +71,8 @@ pub async fn serve(
     note(&state, &report);
     let watch = tokio::spawn(watch_rollups(Arc::clone(&state)));
 
+    let follow = tokio::spawn(screenshots::follow(Arc::clone(&state)));
+
     let handle = Handle::new();
     let app =
         router::router(Arc::clone(&state)).into_make_service_with_connect_info::<SocketAddr>();
@@ -105,6 +108,8 @@ pub async fn serve(
     serving.await??;
     watch.abort();
     drop(watch.await);
+    follow.abort();
+    drop(follow.await);
     state.commits.close().await;
     state.submissions.close().await;
     drop(state);

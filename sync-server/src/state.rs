@@ -12,9 +12,11 @@ use uuid::Uuid;
 
 use crate::auth::TokenCache;
 use crate::feedback::commit::Submissions;
+use crate::feedback::screenshots::Screenshots;
 use crate::ingest::commit::{self, CommitQueue};
 use crate::labels::Labels;
 use crate::metrics::{Metrics, WarehouseLabels};
+use crate::objects::Objects;
 use crate::orgs::OrgCache;
 
 /// The wall clock, passed in so that tests can set it.
@@ -34,6 +36,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How old the knowledge of which labels are shared may be.
     pub label_refresh: Duration,
+    /// Where screenshots are.
+    pub objects: Objects,
     /// Whether `X-Forwarded-For` is believed: only behind a proxy that writes it.
     pub trust_proxy: bool,
     /// How many hashes the policy asks for at once.
@@ -54,6 +58,7 @@ impl Default for Settings {
             queue_rows: 500_000,
             body_timeout: Duration::from_secs(20),
             label_refresh: Duration::from_secs(1),
+            objects: Objects::in_memory(),
             trust_proxy: false,
             wanted_labels_max: 1_000,
             disk_floors: crate::disk::Floors::default(),
@@ -88,6 +93,10 @@ pub struct AppState {
     pub commits: CommitQueue,
     /// Where checked submissions wait to be stored.
     pub submissions: Submissions,
+    /// Where screenshots are.
+    pub objects: Objects,
+    /// What requests for screenshots share.
+    pub screenshots: Screenshots,
     /// What the operator set.
     pub settings: Settings,
     /// Held for each write to a table that rollups are made of, so that a rebuild of
@@ -138,6 +147,8 @@ impl AppState {
             metrics,
             commits,
             submissions,
+            objects: settings.objects.clone(),
+            screenshots: Screenshots::default(),
             settings,
             write_gate,
             forgetting: tokio::sync::Mutex::default(),

@@ -77,6 +77,8 @@ pub struct Known {
     pub device: Uuid,
     /// When the person wrote it, in milliseconds since 1970.
     pub at_ms: i64,
+    /// Whether a screenshot was stored since.
+    pub has_screenshot: bool,
 }
 
 /// Those stored lately.
@@ -147,6 +149,13 @@ impl Submissions {
         let recent = self.recent.lock();
         let (known, stored_at) = recent.get(&(org, id))?;
         (stored_at.elapsed() < RECENT).then_some(*known)
+    }
+
+    /// Notes that a submission has a screenshot, or is about to.
+    pub fn note_screenshot(&self, org: Uuid, id: Uuid) {
+        if let Some((known, _)) = self.recent.lock().get_mut(&(org, id)) {
+            known.has_screenshot = true;
+        }
     }
 
     /// Forgets a submission that was deleted.
@@ -300,6 +309,7 @@ impl Committer {
                 let known = Known {
                     device: one.job.item.device,
                     at_ms: one.job.item.at_ms(),
+                    has_screenshot: false,
                 };
                 recent.insert(
                     (one.job.item.org.id, one.job.item.submission().id),

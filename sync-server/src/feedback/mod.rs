@@ -12,11 +12,13 @@ mod acts;
 pub(crate) mod analytics;
 pub mod commit;
 mod filter;
+pub mod image;
 mod item;
 pub mod limits;
 mod list;
 mod merge;
 pub mod rows;
+pub mod screenshots;
 pub mod store;
 pub mod submit;
 pub mod thread;
@@ -33,7 +35,12 @@ use crate::AppState;
 
 /// Feedback's part of the OpenAPI document.
 #[derive(OpenApi)]
-#[openapi(paths(submit::post))]
+#[openapi(paths(
+    submit::post,
+    screenshots::put,
+    screenshots::get,
+    screenshots::get_thumbnail
+))]
 pub struct Routes;
 
 /// The routes of feedback.
@@ -42,6 +49,14 @@ pub fn router() -> Router<Arc<AppState>> {
         .route("/v1/feedback", post(submit::post))
         .merge(desk())
         .merge(analytics::router())
+        .route(
+            "/v1/feedback/{id}/screenshot",
+            get(screenshots::get).put(screenshots::put),
+        )
+        .route(
+            "/v1/feedback/{id}/thumbnail",
+            get(screenshots::get_thumbnail),
+        )
 }
 
 /// The desk's routes.

@@ -114,7 +114,12 @@ impl Server {
 
     /// Another server over the same tables, as after a restart.
     pub fn restart(&self, clock: Clock) -> Self {
-        let state = AppState::new(self.warehouse.clone(), self.state.settings.clone(), clock);
+        self.restart_with(self.state.settings.clone(), clock)
+    }
+
+    /// The same, with other settings.
+    pub fn restart_with(&self, settings: Settings, clock: Clock) -> Self {
+        let state = AppState::new(self.warehouse.clone(), settings, clock);
         let org = serde_json::to_value(&self.org).expect("json");
         let text = |name: &str| org[name].as_str().expect("text").to_owned();
         Self {
@@ -143,6 +148,14 @@ impl Server {
             headers: head.headers,
             body,
         }
+    }
+
+    /// Status, headers and the very bytes.
+    pub async fn send_raw(&self, request: Request<Body>) -> (u16, axum::http::HeaderMap, Vec<u8>) {
+        let response = self.app.clone().oneshot(request).await.expect("infallible");
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        (head.status.as_u16(), head.headers, bytes.to_vec())
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {

@@ -1,0 +1,194 @@
+//! Screenshots in an S3-compatible store: a real server on a port of the system's choice.
+
+mod harness;
+
+use std::path::Path;
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use harness::Server;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use jiff::Timestamp;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use serde_json::json;
+use snag_server::AppState;
+use snag_server::feedback::screenshots;
+use snag_server::objects::{Objects, S3};
+use snag_server::state::Settings;
+use uuid::Uuid;
+
+const KEY: &str = "tester";
+const SECRET: &str = "open-sesame";
+
+/// A store over a folder; its address. It ends with the test's runtime.
+async fn store(folder: &Path) -> String {
+    std::fs::create_dir_all(folder.join("pictures")).expect("a bucket");
+    let files = s3s_fs::FileSystem::new(folder).expect("a store");
+    let mut builder = S3ServiceBuilder::new(files);
+    builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
+    let service = builder.build().into_shared();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let service = service.clone();
+            tokio::spawn(async move {
+                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                drop(
+                    server
+                        .serve_connection(TokioIo::new(connection), service)
+                        .await,
+                );
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+fn settings(endpoint: &str, secret: &str) -> S3 {
+    S3 {
+        bucket: "pictures".to_owned(),
+        prefix: "snag/eu".to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        region: None,
+        keys: Some((KEY.to_owned(), secret.to_owned())),
+    }
+}
+
+#[tokio::test]
+async fn objects_go_to_and_come_from_s3() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let endpoint = store(folder.path()).await;
+    let objects = Objects::s3(&settings(&endpoint, SECRET)).expect("a store");
+    let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
+    let hash = "ab".repeat(32);
+    assert_eq!(objects.get(one, &hash).await.expect("an answer"), None);
+    objects
+        .put(one, &hash, Bytes::from_static(b"picture"))
+        .await
+        .expect("stored");
+    objects
+        .put(one, &hash, Bytes::from_static(b"picture"))
+        .await
+        .expect("stored again");
+    objects
+        .put_thumbnail(one, &hash, Bytes::from_static(b"small"))
+        .await
+        .expect("stored");
+    objects
+        .put(two, &hash, Bytes::from_static(b"theirs"))
+        .await
+        .expect("stored");
+    let path = format!("pictures/snag/eu/{one}/ab/{hash}");
+    let stored = std::fs::read(folder.path().join(path)).expect("the object");
+    assert_eq!(stored, b"picture");
+    assert_eq!(
+        objects.get(one, &hash).await.expect("an answer").as_deref(),
+        Some(&b"picture"[..])
+    );
+    assert_eq!(objects.size(one, &hash).await.expect("an answer"), Some(7));
+    assert!(objects.has_thumbnail(one, &hash).await.expect("an answer"));
+    assert!(!objects.has_thumbnail(two, &hash).await.expect("an answer"));
+    let mut listed: Vec<_> = objects.list().try_collect().await.expect("a list");
+    listed.sort_by_key(|object| (object.org, object.thumbnail));
+    let found: Vec<_> = listed
+        .iter()
+        .map(|o| (o.org, o.thumbnail, o.size_bytes))
+        .collect();
+    assert_eq!(found, [(one, false, 7), (one, true, 5), (two, false, 6)]);
+    assert!(
+        listed
+            .iter()
+            .all(|object| object.hash == hash && object.modified_ms > 0)
+    );
+    assert_eq!(objects.delete(one, &hash).await.expect("deleted"), 12);
+    assert_eq!(objects.delete(one, &hash).await.expect("deleted"), 0);
+    assert_eq!(objects.get(one, &hash).await.expect("an answer"), None);
+    assert_eq!(
+        objects.get(two, &hash).await.expect("an answer").as_deref(),
+        Some(&b"theirs"[..])
+    );
+    // A wrong key is an error, not an empty store.
+    let stranger = Objects::s3(&settings(&endpoint, "wrong")).expect("a store");
+    assert!(stranger.get(two, &hash).await.is_err());
+    assert!(stranger.put(two, &hash, Bytes::new()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_screenshot_goes_the_whole_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let endpoint = store(folder.path()).await;
+    let server = Server::start().await;
+    let device = server.enroll().await;
+    let in_s3 = |endpoint: &str| {
+        server.restart_with(
+            Settings {
+                objects: Objects::s3(&settings(endpoint, SECRET)).expect("a store"),
+                ..Settings::default()
+            },
+            AppState::system_clock(),
+        )
+    };
+    let server_s3 = in_s3(&endpoint);
+    let id = Uuid::now_v7();
+    let body = json!({"id": id, "created_at": Timestamp::now().to_string(), "category": "bug",
+        "description": "It hangs."});
+    let request = |request: axum::http::request::Builder, token: &str, body: Body| {
+        request
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .expect("a request")
+    };
+    let post = request(
+        Request::post("/v1/feedback"),
+        &device.token,
+        body.to_string().into(),
+    );
+    assert_eq!(server_s3.send(post).await.status, 201);
+    let mut picture = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::from(image::RgbImage::new(900, 500))
+        .write_to(&mut picture, image::ImageFormat::Png)
+        .expect("memory");
+    let picture = picture.into_inner();
+    let put = || {
+        Request::put(format!("/v1/feedback/{id}/screenshot"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", device.token))
+            .body(Body::from(picture.clone()))
+            .expect("a request")
+    };
+    assert_eq!(server_s3.send(put()).await.status, 201);
+    screenshots::catch_up(&server_s3.state)
+        .await
+        .expect("caught up");
+    let listed: Vec<_> = server_s3
+        .state
+        .objects
+        .list()
+        .try_collect()
+        .await
+        .expect("a list");
+    assert_eq!(listed.len(), 2, "the picture and its thumbnail");
+    let get = Request::get(format!("/v1/feedback/{id}/screenshot"));
+    let get = request(get, &server.org.analyst_token, Body::empty());
+    let (status, _, bytes) = server_s3.send_raw(get).await;
+    assert!(status == 200 && bytes == picture);
+
+    // A store that is away costs the picture, for now, and nothing else.
+    let away = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = format!("http://{}", away.local_addr().expect("an address"));
+    drop(away);
+    let server_away = in_s3(&nobody);
+    server.execute("TRUNCATE TABLE screenshots").await;
+    let answer = server_away.send(put()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (503, "unavailable")
+    );
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(server.sql("SELECT count() FROM screenshots").await, "0");
+}
