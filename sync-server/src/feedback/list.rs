@@ -297,6 +297,26 @@ async fn candidates(
         newest: u64,
         id: Uuid,
     }
+    let query = candidates_query(org, filter, after, rows_max);
+    let rows: Vec<Key> = db::rows(&state.warehouse, query).await?;
+    let last = rows.last().map(|row| (row.newest, row.id));
+    let last = last.filter(|_| rows.len() == rows_max);
+    let mut seen = HashSet::with_capacity(rows.len());
+    let keys = rows
+        .into_iter()
+        .map(|row| (row.newest, row.id))
+        .filter(|key| seen.insert(*key))
+        .collect();
+    Ok((keys, last))
+}
+
+/// The query of [`candidates`].
+fn candidates_query(
+    org: &str,
+    filter: &Filter,
+    after: Option<(u64, Uuid)>,
+    rows_max: usize,
+) -> Query {
     let beyond = if after.is_some() {
         " AND newest >= {after:UInt64} AND (newest > {after:UInt64} OR id > {after_id:UUID})"
     } else {
@@ -319,16 +339,27 @@ async fn candidates(
     if let Some((newest, id)) = after {
         query = query.param("after", newest).param("after_id", id);
     }
-    let rows: Vec<Key> = db::rows(&state.warehouse, query).await?;
-    let last = rows.last().map(|row| (row.newest, row.id));
-    let last = last.filter(|_| rows.len() == rows_max);
-    let mut seen = HashSet::with_capacity(rows.len());
-    let keys = rows
-        .into_iter()
-        .map(|row| (row.newest, row.id))
-        .filter(|key| seen.insert(*key))
-        .collect();
-    Ok((keys, last))
+    query
+}
+
+/// What the engine does for the first page of a question, as `EXPLAIN` says it: for
+/// whoever measures.
+///
+/// # Errors
+/// As the list's.
+pub(super) async fn explain(
+    state: &AppState,
+    org: &str,
+    question: &str,
+) -> Result<String, ApiError> {
+    let uri: Uri = format!("/v1/feedback?{question}")
+        .parse()
+        .map_err(|error| ApiError::internal(&error))?;
+    let filter = Filter::read(&pairs(&uri, filter::PARAMETERS)?)?;
+    let mut query = candidates_query(org, &filter, None, DEFAULT_LIMIT + 1);
+    query.sql.insert_str(0, "EXPLAIN indexes = 1, actions = 0 ");
+    let plan = state.warehouse.select(query.format("TSVRaw")).await?;
+    Ok(String::from_utf8_lossy(&plan).into_owned())
 }
 
 /// Of the items with these keys, the ones whose current row matches.

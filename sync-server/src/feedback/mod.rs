@@ -11,6 +11,7 @@
 mod acts;
 pub(crate) mod analytics;
 pub mod commit;
+mod export;
 mod filter;
 pub mod image;
 mod item;
@@ -31,7 +32,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use utoipa::OpenApi;
 
-use crate::AppState;
+use crate::{ApiError, AppState};
 
 /// Feedback's part of the OpenAPI document.
 #[derive(OpenApi)]
@@ -64,6 +65,7 @@ fn desk() -> Router<Arc<AppState>> {
     Router::new()
         .route("/v1/feedback", get(list::get))
         .route("/v1/feedback/bulk", post(acts::bulk))
+        .route("/v1/feedback/export", get(export::get))
         .route("/v1/feedback/replies", get(thread::replies))
         .route("/v1/feedback/{id}", get(item::get).patch(acts::patch))
         .route("/v1/feedback/{id}/thread", get(thread::get))
@@ -75,10 +77,20 @@ fn desk() -> Router<Arc<AppState>> {
         )
 }
 
+/// The plan of a list's query, for whoever measures; `question` is the query part of the
+/// address.
+///
+/// # Errors
+/// 400 as the list's; the warehouse's.
+pub async fn explain(state: &AppState, org: &str, question: &str) -> Result<String, ApiError> {
+    list::explain(state, org, question).await
+}
+
 /// The desk's part of the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(paths(
     list::get,
+    export::get,
     item::get,
     acts::patch,
     acts::bulk,

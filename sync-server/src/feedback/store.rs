@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use snag_warehouse::{Query, WarehouseError};
-use tokio::sync::{Mutex as Gate, OwnedMutexGuard, oneshot};
+use tokio::sync::{Mutex as Gate, OwnedMutexGuard, Semaphore, oneshot};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -159,11 +159,25 @@ struct Pending {
     answer: oneshot::Sender<Result<Vec<(Uuid, Outcome)>, ApiError>>,
 }
 
+/// Exports at once: each holds one of the engine's readers.
+const EXPORTS_MAX: usize = 2;
+
 /// Where acts wait for their turn.
-#[derive(Default)]
 pub struct Desk {
     pending: Mutex<Vec<Pending>>,
     gate: Arc<Gate<i64>>,
+    /// How many more exports may run.
+    pub(super) exports: Arc<Semaphore>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            pending: Mutex::default(),
+            gate: Arc::default(),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+        }
+    }
 }
 
 impl Desk {

@@ -1,0 +1,276 @@
+//! Exports: what is in them, and that no cell of a CSV file is a formula.
+
+use std::collections::HashSet;
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+use crate::items::{generate, ids, insert, now_ms};
+
+/// What is answered to an export: its headers and its bytes.
+async fn export(server: &Server, query: &str) -> (axum::http::HeaderMap, Bytes) {
+    let path = format!("/v1/feedback/export?{query}");
+    let request = Request::get(&path)
+        .header(
+            header::AUTHORIZATION,
+            format!("Bearer {}", server.org.analyst_token),
+        )
+        .body(Body::empty())
+        .expect("a request");
+    let response = server.answer(request).await;
+    assert_eq!(response.status(), 200, "{path}");
+    let (head, body) = response.into_parts();
+    (
+        head.headers,
+        body.collect().await.expect("a body").to_bytes(),
+    )
+}
+
+/// Records of a CSV text as RFC 4180 has it, strictly.
+fn csv(text: &str) -> Vec<Vec<String>> {
+    let (mut records, mut record, mut cell) = (Vec::new(), Vec::new(), String::new());
+    let mut rest = text.chars().peekable();
+    let mut quoted = false;
+    while let Some(c) = rest.next() {
+        match (quoted, c) {
+            (true, '"') if rest.peek() == Some(&'"') => {
+                rest.next();
+                cell.push('"');
+            }
+            (true, '"') => quoted = false,
+            (false, '"') => {
+                assert!(cell.is_empty(), "a quotation mark inside a bare cell");
+                quoted = true;
+            }
+            (false, ',') => record.push(std::mem::take(&mut cell)),
+            (false, '\r') => {
+                assert_eq!(rest.next(), Some('\n'), "CRLF ends a line");
+                record.push(std::mem::take(&mut cell));
+                records.push(std::mem::take(&mut record));
+            }
+            (false, '\n') => panic!("a bare line feed outside quotation marks"),
+            (_, c) => cell.push(c),
+        }
+    }
+    assert!(
+        !quoted && cell.is_empty() && record.is_empty(),
+        "the last line ends"
+    );
+    records
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_format_has_what_the_list_has() {
+    let server = Server::start().await;
+    let mut items = generate(500, 21, now_ms());
+    items[0].description = "a \"quoted\", b\r\nnext line; \u{e4}\u{1f600}".to_owned();
+    items[0].tags = vec!["x;y".to_owned(), "z".to_owned()];
+    items[0].merged_into = uuid::Uuid::nil();
+    insert(&server, &server.org.org.to_string(), &items).await;
+    // A replaced row is in no file.
+    let token = &server.org.analyst_token;
+    let body = json!({"ids": items.iter().take(100).map(|i| i.id).collect::<Vec<_>>(),
+        "change": {"add_tags": ["changed"]}});
+    server.ask("POST", "/v1/feedback/bulk", token, &body).await;
+
+    for query in [
+        "",
+        "&merged=include",
+        "&status=new,spam&q=the",
+        "&tag=changed&rating_min=2",
+    ] {
+        let listed = server.pages(query, 200).await;
+        assert!(!listed.is_empty(), "{query}");
+
+        let (headers, bytes) = export(&server, &format!("format=jsonl{query}")).await;
+        assert_eq!(headers["content-type"], "application/x-ndjson");
+        let lines: Vec<Value> = serde_json::Deserializer::from_slice(&bytes)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .expect("JSON");
+        assert_eq!(ids(&lines), ids(&listed), "{query}");
+        for (line, item) in lines.iter().zip(&listed) {
+            for field in [
+                "description",
+                "category",
+                "rating",
+                "sentiment",
+                "tags",
+                "status",
+                "read",
+                "archived",
+                "merged_into",
+                "has_screenshot",
+                "notes",
+                "polarity",
+            ] {
+                let (got, wanted) = (&line[field], &item[field]);
+                let same =
+                    got == wanted || got.as_f64().is_some() && got.as_f64() == wanted.as_f64();
+                assert!(same, "{field}: {got} is not {wanted}");
+            }
+            assert_eq!(line["app"], item["target"]["app"]);
+            let at = |value: &Value| {
+                value
+                    .as_str()
+                    .and_then(|t| t.parse::<jiff::Timestamp>().ok())
+            };
+            assert_eq!(at(&line["at"]), at(&item["at"]));
+            assert!(at(&line["at"]).is_some());
+        }
+
+        let (headers, bytes) = export(&server, &format!("format=csv{query}")).await;
+        assert!(
+            headers["content-type"]
+                .to_str()
+                .expect("text")
+                .starts_with("text/csv")
+        );
+        assert_eq!(
+            headers["content-disposition"],
+            "attachment; filename=\"feedback.csv\""
+        );
+        let records = csv(std::str::from_utf8(&bytes).expect("UTF-8"));
+        let column = |name: &str| {
+            let place = records[0].iter().position(|n| n == name).expect(name);
+            records[1..]
+                .iter()
+                .map(move |r| r[place].clone())
+                .collect::<Vec<_>>()
+        };
+        assert!(
+            records
+                .iter()
+                .all(|record| record.len() == records[0].len())
+        );
+        assert_eq!(column("id"), ids(&listed), "{query}");
+        let described: Vec<&str> = listed
+            .iter()
+            .filter_map(|i| i["description"].as_str())
+            .collect();
+        assert_eq!(column("description"), described);
+
+        let (_, bytes) = export(&server, &format!("format=parquet{query}")).await;
+        let file = SerializedFileReader::new(bytes).expect("a Parquet file");
+        let rows: Vec<Value> = file
+            .get_row_iter(None)
+            .expect("rows")
+            .map(|row| row.expect("a row").to_json_value())
+            .collect();
+        assert_eq!(ids(&rows), ids(&listed), "{query}");
+        for (row, item) in rows.iter().zip(&listed) {
+            for field in [
+                "description",
+                "status",
+                "rating",
+                "read",
+                "tags",
+                "sentiment",
+            ] {
+                assert_eq!(row[field], item[field], "{field}");
+            }
+        }
+    }
+    let log = server
+        .sql("SELECT DISTINCT action, detail FROM audit WHERE action = 'feedback.export'")
+        .await;
+    assert_eq!(log.lines().count(), 12, "{log}");
+    assert!(
+        log.contains("parquet") && log.contains("rating_min"),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cell_is_a_formula() {
+    let server = Server::start().await;
+    let evil = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\tx",
+        "\rx",
+        "\nx",
+        " =1",
+        "\"=1",
+        "'=1",
+        "''=1",
+        "\" =1",
+        "\u{a0}=1",
+        "\u{feff}=1",
+        "\u{ff1d}1",
+        "\u{201c}=1",
+        "\t=cmd|' /C calc'!A0",
+        "\u{0}=1",
+    ];
+    let mut items = generate(evil.len(), 22, now_ms());
+    for (item, text) in items.iter_mut().zip(evil) {
+        item.description = text.to_owned();
+        item.tags = vec![text.to_owned()];
+        item.app = text.to_owned();
+        item.screen = text.to_owned();
+        item.assignee = text.to_owned();
+        item.merged_into = uuid::Uuid::nil();
+    }
+    insert(&server, &server.org.org.to_string(), &items).await;
+    let (_, bytes) = export(&server, "format=csv").await;
+    let records = csv(std::str::from_utf8(&bytes).expect("UTF-8"));
+    assert_eq!(records.len(), evil.len() + 1);
+    let mut texts = HashSet::new();
+    for cell in records.iter().flatten() {
+        let bare = cell.trim_start_matches(|c: char| {
+            c.is_whitespace() || c.is_control() || "\"'\u{201c}\u{feff}".contains(c)
+        });
+        let formula = bare.starts_with(['=', '+', '-', '@', '\u{ff1d}']);
+        assert!(!formula || cell.starts_with('\''), "{cell:?}");
+        assert!(!cell.starts_with(['\t', '\r', '\n']), "{cell:?}");
+        texts.insert(cell.strip_prefix('\'').unwrap_or(cell).to_owned());
+    }
+    // And what was said is still there.
+    for text in evil {
+        assert!(texts.contains(text), "{text:?}");
+    }
+    // Where nothing reads formulas, nothing is changed.
+    let (_, bytes) = export(&server, "format=jsonl").await;
+    assert!(String::from_utf8_lossy(&bytes).contains("\"description\":\"=1+1\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_are_checked_and_bounded() {
+    let server = Server::start().await;
+    let token = &server.org.analyst_token;
+    for (query, field) in [
+        ("", "format"),
+        ("format=xlsx", "format"),
+        ("format=csv&limit=3", "limit"),
+        ("format=csv&status=old", "status"),
+        ("format=csv&format=csv", "format"),
+    ] {
+        let answer = server
+            .get(&format!("/v1/feedback/export?{query}"), token)
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["field"]),
+            (400, &json!(field)),
+            "{query}"
+        );
+    }
+    let device = server.enroll().await;
+    let answer = server
+        .get("/v1/feedback/export?format=csv", &device.token)
+        .await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(server.sql("SELECT count() FROM audit").await, "0");
+    // A file of nothing is a file.
+    let (_, bytes) = export(&server, "format=csv").await;
+    assert_eq!(csv(std::str::from_utf8(&bytes).expect("UTF-8")).len(), 1);
+    let (_, bytes) = export(&server, "format=parquet").await;
+    let file = SerializedFileReader::new(bytes).expect("a Parquet file");
+    assert_eq!(file.metadata().file_metadata().num_rows(), 0);
+}
