@@ -175,6 +175,7 @@ pub fn document() -> Document {
     document.merge(crate::feedback::DeskRoutes::openapi());
     document.merge(crate::forget::Routes::openapi());
     document.merge(crate::feedback::analytics::Routes::openapi());
+    document.merge(crate::feedback::groups::Routes::openapi());
     Problems.modify(&mut document);
     document
 }

@@ -14,6 +14,7 @@ pub mod commit;
 mod export;
 mod filter;
 pub mod image;
+pub(crate) mod groups;
 mod item;
 pub mod limits;
 mod list;
@@ -58,6 +59,7 @@ pub fn router() -> Router<Arc<AppState>> {
             "/v1/feedback/{id}/thumbnail",
             get(screenshots::get_thumbnail),
         )
+        .merge(groups::router())
 }
 
 /// The desk's routes.
