@@ -8,7 +8,7 @@ run=(build-essential pkg-config ca-certificates curl
     libx11-dev libxtst-dev libxi-dev libxcb1-dev)
 # Testing: a display, a window manager, real programs, the bus, ClickHouse's clients.
 test=("${run[@]}" xvfb xauth x11-utils xdotool openbox dbus at-spi2-core procps
-    python3 python3-venv python3-gi gir1.2-gtk-3.0 prometheus)
+    python3 python3-venv python3-gi gir1.2-gtk-3.0 prometheus redis-server)
 
 case "${1:-}" in
 run) wanted=("${run[@]}") ;;

@@ -130,6 +130,11 @@ struct Serve {
     /// The certificate's private key (PEM).
     #[arg(long, env = "SNAG_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Also publish what happens on this Redis' channels `feedback:submitted`,
+    /// `feedback:changed` and `incidents:detected`, and tell listeners what other servers
+    /// publish there: redis://host:6379 or rediss://… The servers share one ClickHouse.
+    #[arg(long, env = "SNAG_REDIS_URL", hide_env_values = true)]
+    redis_url: Option<String>,
     /// Browsers reach the server by TLS at a proxy: mark cookies `Secure`, as with
     /// --tls-cert.
     #[arg(long, env = "SNAG_SECURE_COOKIES")]
@@ -470,6 +475,10 @@ async fn run_serve(arguments: Serve) -> anyhow::Result<()> {
         folders.push(arguments.store.data.clone());
     }
     tokio::spawn(disk::watch(Arc::clone(&state.disk), folders));
+    if let Some(url) = &arguments.redis_url {
+        crate::live::bus::connect(&state.live, &state.metrics, url)
+            .context("--redis-url isn't the address of a Redis")?;
+    }
     let listen = Listen {
         address: arguments.listen,
         tls: arguments.tls_cert.zip(arguments.tls_key),

@@ -107,6 +107,12 @@ pub struct Metrics {
     pub enrolments: Counter,
     /// Partitions of rollups that differed from a recount.
     pub rollup_repairs: Family<RollupLabels, Counter>,
+    /// Who listens to live events.
+    pub live_listeners: Gauge,
+    /// Live events that could not be queued for the log or for Redis.
+    pub live_dropped: Counter,
+    /// Whether Redis answers; 0 where there is none.
+    pub redis_up: Gauge,
     /// Requests in flight.
     pub in_flight: Gauge,
     /// Free bytes of the fullest disk; 0 until it is known.
@@ -142,6 +148,9 @@ impl Default for Metrics {
             device_drops: Family::default(),
             enrolments: Counter::default(),
             rollup_repairs: Family::default(),
+            live_listeners: Gauge::default(),
+            live_dropped: Counter::default(),
+            redis_up: Gauge::default(),
             in_flight: Gauge::default(),
             disk_free_bytes: Gauge::default(),
             disk_refusals: Family::default(),
@@ -229,6 +238,21 @@ impl Default for Metrics {
             "Time from a submission's arrival to its answer",
             Unit::Seconds,
             metrics.submission_seconds.clone(),
+        );
+        r.register(
+            "live_listeners",
+            "Listeners to live events",
+            metrics.live_listeners.clone(),
+        );
+        r.register(
+            "live_dropped",
+            "Live events that could not be queued for the log or for Redis",
+            metrics.live_dropped.clone(),
+        );
+        r.register(
+            "redis_up",
+            "Whether Redis answers; 0 where there is none",
+            metrics.redis_up.clone(),
         );
         r.register(
             "requests_in_flight",

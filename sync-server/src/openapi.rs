@@ -39,6 +39,7 @@ use utoipa::{Modify, OpenApi};
         (name = "feedback", description = "What the desk reads and does. No answer names a device \
             or a person; each act is in the audit log under the name of who did it."),
         (name = "administration", description = "What an organisation's administrators change"),
+        (name = "live", description = "What happens, as it happens"),
         (name = "operation", description = "What operators ask"),
     ),
     components(schemas(snag_wire::Problem)),
@@ -176,6 +177,7 @@ pub fn document() -> Document {
     document.merge(crate::forget::Routes::openapi());
     document.merge(crate::feedback::analytics::Routes::openapi());
     document.merge(crate::feedback::groups::Routes::openapi());
+    document.merge(crate::live::stream::Routes::openapi());
     Problems.modify(&mut document);
     document
 }

@@ -12,7 +12,7 @@ use snag_wire::Code;
 
 use crate::{
     ApiError, AppState, accounts, admin, audit, disk, enroll, feedback, forget, health, ingest,
-    insights, metrics, openapi, policy,
+    insights, live, metrics, openapi, policy,
 };
 
 /// A route that hasn't answered by now never will; the batch route is bounded by its
@@ -30,6 +30,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/v1/events/batch", post(ingest::post))
         .route("/v1/openapi.json", get(openapi::get))
         .route("/health", get(health::get))
+        .route("/v1/stream", get(live::stream::get))
         .route("/metrics", get(metrics::get))
         .merge(accounts::router())
         .merge(admin::router())

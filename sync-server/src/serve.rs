@@ -104,6 +104,8 @@ pub async fn serve(
     stop.await;
     tracing::info!(connections = handle.connection_count(), "stopping");
     state.draining.store(true, Ordering::Relaxed);
+    // Streams end by themselves only when told to.
+    state.live.end_streams();
     handle.graceful_shutdown(Some(DRAIN));
     serving.await??;
     watch.abort();
@@ -111,6 +113,7 @@ pub async fn serve(
     follow.abort();
     drop(follow.await);
     state.commits.close().await;
+    state.live.close().await;
     state.submissions.close().await;
     drop(state);
     warehouse.close().await;

@@ -83,10 +83,10 @@ pub struct AppState {
     pub insights: crate::insights::Store,
     /// What the disk still takes.
     pub disk: Arc<crate::disk::Guard>,
-    /// What happens, told to whoever listens.
-    pub live: crate::live::Hub,
     /// Where acts of the desk wait for their turn.
     pub desk: crate::feedback::store::Desk,
+    /// What happens, told to whoever listens.
+    pub live: Arc<crate::live::Hub>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where validated batches wait for their block.
@@ -118,6 +118,7 @@ impl AppState {
     pub fn new(warehouse: Warehouse, settings: Settings, clock: Clock) -> Arc<Self> {
         let metrics = Arc::new(Metrics::default());
         let write_gate = Arc::new(tokio::sync::Mutex::new(()));
+        let live = crate::live::Hub::start(warehouse.clone(), Arc::clone(&metrics));
         let commits = commit::start(
             warehouse.clone(),
             &settings,
@@ -142,8 +143,8 @@ impl AppState {
             orgs: OrgCache::default(),
             labels: Labels::default(),
             insights: crate::insights::Store::default(),
-            live: crate::live::Hub::default(),
             desk: crate::feedback::store::Desk::default(),
+            live,
             metrics,
             commits,
             submissions,

@@ -1,11 +1,11 @@
 //! Logging in and out, and what one may do oneself.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -21,23 +21,27 @@ use super::users::{self, User, UserChange};
 use crate::audit::{self, Act};
 use crate::auth::{Actor, Role, Viewer};
 use crate::orgs::Org;
-use crate::{ApiError, AppState, params};
+use crate::{ApiError, AppState, address, params};
 
 /// Longest body of these routes.
 const BODY_BYTES_MAX: usize = 16 << 10;
 
 /// Where a request comes from, as far as the server knows.
-pub struct From(pub Option<IpAddr>);
+pub struct From(pub IpAddr);
 
 impl FromRequestParts<Arc<AppState>> for From {
     type Rejection = ApiError;
 
     async fn from_request_parts(
         parts: &mut Parts,
-        _: &Arc<AppState>,
+        state: &Arc<AppState>,
     ) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(peer.map(|peer| peer.0.ip())))
+        let trust_proxy = state.settings.trust_proxy;
+        Ok(Self(address::of(
+            &parts.headers,
+            &parts.extensions,
+            trust_proxy,
+        )))
     }
 }
 
@@ -212,7 +216,7 @@ async fn check(
     state: &AppState,
     login: &str,
     password: String,
-    address: Option<IpAddr>,
+    address: IpAddr,
 ) -> Result<User, ApiError> {
     let accounts = &state.accounts;
     let warehouse = &state.warehouse;

@@ -23,7 +23,7 @@ use snag_wire::{BatchAnswer, EventBatch};
 
 use crate::auth::DeviceAuth;
 use crate::metrics::{Outcome, RecordLabels, StatusLabels};
-use crate::{ApiError, AppState, policy};
+use crate::{ApiError, AppState, live, policy};
 
 /// Stores a batch of records of one device. Answered once ClickHouse has them; may
 /// be sent again at any time.
@@ -99,7 +99,12 @@ async fn store(
     drops::note(state, auth, &batch.drops).await?;
 
     let rejected = batch.errors.len() as u64;
+    let found = found(&batch.rows);
     let committed = state.commits.submit(batch.rows).await?;
+    // A batch that comes again tells nothing new.
+    if committed.duplicates == 0 {
+        live::incidents::note(state, &auth.org, found);
+    }
     let wanted = state.labels.wanted_lately(state, &auth.org).await?;
 
     let count = |outcome, reason, number| {
@@ -122,6 +127,18 @@ async fn store(
         next_seq: committed.next_seq,
         policy_version: policy::version(&auth.org, &wanted),
     })
+}
+
+fn found(rows: &rows::BatchRows) -> Vec<live::incidents::Found> {
+    let found = |row: &rows::Row<Box<snag_wire::IncidentRecord>>| {
+        let place = rows.places.get(row.record.context as usize)?;
+        Some(live::incidents::Found {
+            kind: row.record.kind.as_str(),
+            app: rows.apps.get(place.app as usize)?.clone(),
+            screen: place.screen.to_string(),
+        })
+    };
+    rows.incidents.iter().filter_map(found).collect()
 }
 
 fn read_batch(
