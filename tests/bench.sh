@@ -19,5 +19,7 @@ section "Ingest: events a second through HTTP, gzip, JSON and validation, over a
 cargo bench --locked -q -p snag-server --bench ingest
 section "Insights: overview and hotspots, 10 million events, 100,000 sessions, 10 analysts"
 cargo bench --locked -q -p snag-server --bench insights
+section "Feedback: submitting without and with a 400 KB screenshot; 200 submissions a second"
+cargo bench --locked -q -p snag-server --bench feedback_submit
 section "Footprint of the headless agent"
 cargo run --release --locked -q -p snag-e2e --bin footprint
