@@ -115,6 +115,24 @@ pub struct Metrics {
     pub redis_up: Gauge,
     /// Requests in flight.
     pub in_flight: Gauge,
+    /// Items of feedback there are.
+    pub stored_submissions: Gauge,
+    /// Those of the last 24 hours.
+    pub submissions_last_day: Gauge,
+    /// When the oldest was written, in seconds since 1970; 0 where there is none.
+    pub oldest_submission_s: Gauge,
+    /// Items that have a screenshot.
+    pub stored_screenshots: Gauge,
+    /// What pictures take.
+    pub screenshot_storage_bytes: Gauge,
+    /// A screenshot's size on average.
+    pub screenshot_avg_bytes: Gauge,
+    /// The largest screenshot's size.
+    pub screenshot_max_bytes: Gauge,
+    /// Screenshots whose object was missing at the last comparison.
+    pub screenshots_missing: Gauge,
+    /// Objects that no row named and that were deleted.
+    pub orphans_deleted: Counter,
     /// Free bytes of the fullest disk; 0 until it is known.
     pub disk_free_bytes: Gauge,
     /// What a nearly full disk refused.
@@ -152,6 +170,15 @@ impl Default for Metrics {
             live_dropped: Counter::default(),
             redis_up: Gauge::default(),
             in_flight: Gauge::default(),
+            stored_submissions: Gauge::default(),
+            submissions_last_day: Gauge::default(),
+            oldest_submission_s: Gauge::default(),
+            stored_screenshots: Gauge::default(),
+            screenshot_storage_bytes: Gauge::default(),
+            screenshot_avg_bytes: Gauge::default(),
+            screenshot_max_bytes: Gauge::default(),
+            screenshots_missing: Gauge::default(),
+            orphans_deleted: Counter::default(),
             disk_free_bytes: Gauge::default(),
             disk_refusals: Family::default(),
             screenshots: Family::default(),
@@ -259,6 +286,55 @@ impl Default for Metrics {
             "Requests being answered",
             metrics.in_flight.clone(),
         );
+        r.register(
+            "stored_submissions",
+            "Items of feedback there are",
+            metrics.stored_submissions.clone(),
+        );
+        r.register(
+            "submissions_last_day",
+            "Items of feedback that came in the last 24 hours",
+            metrics.submissions_last_day.clone(),
+        );
+        r.register_with_unit(
+            "oldest_submission_timestamp",
+            "When the oldest item of feedback was written; 0 where there is none",
+            Unit::Seconds,
+            metrics.oldest_submission_s.clone(),
+        );
+        r.register(
+            "stored_screenshots",
+            "Items of feedback that have a screenshot",
+            metrics.stored_screenshots.clone(),
+        );
+        r.register_with_unit(
+            "screenshot_storage",
+            "What screenshots take, thumbnails left out",
+            Unit::Bytes,
+            metrics.screenshot_storage_bytes.clone(),
+        );
+        r.register_with_unit(
+            "screenshot_size_avg",
+            "The size of a screenshot on average",
+            Unit::Bytes,
+            metrics.screenshot_avg_bytes.clone(),
+        );
+        r.register_with_unit(
+            "screenshot_size_max",
+            "The size of the largest screenshot",
+            Unit::Bytes,
+            metrics.screenshot_max_bytes.clone(),
+        );
+        r.register(
+            "screenshots_missing",
+            "Screenshots that the object store lacked at the last comparison",
+            metrics.screenshots_missing.clone(),
+        );
+        r.register(
+            "orphans_deleted",
+            "Objects that no row named and that were deleted",
+            metrics.orphans_deleted.clone(),
+        );
         r.register_with_unit(
             "disk_free",
             "Free space of the fullest disk that the server keeps things on",
@@ -350,6 +426,7 @@ fn to_prometheus(open_metrics: &str) -> String {
     ))
 )]
 pub async fn get(State(state): State<Arc<AppState>>) -> Result<Response, ApiError> {
+    crate::figures::refresh(&state).await;
     let body = state
         .metrics
         .encode()

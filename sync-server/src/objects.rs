@@ -262,6 +262,16 @@ impl Objects {
         self.size_at(&picture(org, hash)).await
     }
 
+    /// The bytes of a picture and its thumbnail together; 0 for what isn't there.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn size_with_thumbnail(&self, org: Uuid, hash: &str) -> Result<u64, ObjectsError> {
+        let picture = self.size_at(&picture(org, hash)).await?.unwrap_or(0);
+        let thumbnail = self.size_at(&thumbnail(org, hash)).await?.unwrap_or(0);
+        Ok(picture + thumbnail)
+    }
+
     /// Whether a picture has its thumbnail.
     ///
     /// # Errors

@@ -174,10 +174,12 @@ pub fn document() -> Document {
     document.merge(crate::feedback::Routes::openapi());
     document.merge(crate::audit::read::Routes::openapi());
     document.merge(crate::feedback::DeskRoutes::openapi());
+    document.merge(crate::figures::Routes::openapi());
     document.merge(crate::forget::Routes::openapi());
     document.merge(crate::feedback::analytics::Routes::openapi());
     document.merge(crate::feedback::groups::Routes::openapi());
     document.merge(crate::live::stream::Routes::openapi());
+    document.merge(crate::retention::Routes::openapi());
     Problems.modify(&mut document);
     document
 }

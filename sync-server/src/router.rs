@@ -37,7 +37,9 @@ pub fn router(state: Arc<AppState>) -> Router {
         .merge(audit::read::router())
         .merge(insights::router())
         .merge(feedback::router())
+        .merge(crate::figures::router())
         .merge(forget::router())
+        .merge(crate::retention::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(

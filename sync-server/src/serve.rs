@@ -70,6 +70,7 @@ pub async fn serve(
         .context("can't compare the rollups with the raw rows")?;
     note(&state, &report);
     let watch = tokio::spawn(watch_rollups(Arc::clone(&state)));
+    let keeper = tokio::spawn(crate::retention::keep(Arc::clone(&state)));
 
     let follow = tokio::spawn(screenshots::follow(Arc::clone(&state)));
 
@@ -108,10 +109,10 @@ pub async fn serve(
     state.live.end_streams();
     handle.graceful_shutdown(Some(DRAIN));
     serving.await??;
-    watch.abort();
-    drop(watch.await);
-    follow.abort();
-    drop(follow.await);
+    for task in [watch, keeper, follow] {
+        task.abort();
+        drop(task.await);
+    }
     state.commits.close().await;
     state.live.close().await;
     state.submissions.close().await;

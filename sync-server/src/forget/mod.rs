@@ -14,6 +14,7 @@
 //! - One deletion at a time in a process. It doesn't end because whoever asked has gone.
 
 pub mod log;
+pub(crate) mod pictures;
 mod plan;
 mod routes;
 pub mod rows;
@@ -181,6 +182,8 @@ async fn carry_out(
         state.commits.forget(entry.id).await;
     }
     entry.plan.join(look(state, &target).await?);
+    let bytes = pictures::freed_bytes(state, &entry.org, &entry.plan.hashes, &entry.plan.feedback);
+    entry.plan.bytes_freed = entry.plan.bytes_freed.max(bytes.await?);
     entry.stage = Stage::Planned;
     log::write(warehouse, &entry).await?;
 
@@ -212,8 +215,22 @@ async fn delete(
 ) -> Result<(), WarehouseError> {
     let warehouse = &state.warehouse;
     let now_ms = state.now().as_millisecond();
-    rows::unmerge(warehouse, &entry.org, &plan.feedback, now_ms).await?;
-    rows::delete_feedback(warehouse, &entry.org, &plan.feedback).await?;
+    if !plan.feedback.is_empty() {
+        // A change by the desk that has been read and not yet written would bring its
+        // item back.
+        let _desk = state.desk.exclusive().await;
+        rows::unmerge(warehouse, &entry.org, &plan.feedback, now_ms).await?;
+        rows::delete_feedback(warehouse, &entry.org, &plan.feedback).await?;
+    }
+    if let Ok(org) = entry.org.parse() {
+        for id in &plan.feedback {
+            state.submissions.forget(org, *id);
+        }
+        if entry.kind == Kind::Device {
+            state.submissions.forget_device(org, entry.id);
+        }
+    }
+    pictures::delete_unnamed(state, &entry.org, &plan.hashes).await?;
     if entry.kind == Kind::Device {
         rows::delete_device(warehouse, &entry.org, entry.id).await?;
         state.drops.lock().remove(&entry.id);

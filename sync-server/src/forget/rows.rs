@@ -79,8 +79,8 @@ pub(super) async fn unmerge(
                  toUUID('00000000-0000-0000-0000-000000000000') AS merged_into, \
                  greatest(version + 1, toUInt64({now:Int64})) AS version, \
                  fromUnixTimestamp64Milli({now:Int64}, 'UTC') AS changed_at) \
-               FROM feedback FINAL WHERE org = {org:String} \
-               AND merged_into IN {ids:Array(UUID)} AND id NOT IN {ids:Array(UUID)}";
+               FROM (SELECT * FROM feedback FINAL WHERE org = {org:String} \
+                 AND merged_into IN {ids:Array(UUID)} AND id NOT IN {ids:Array(UUID)})";
     let insert = Query::new(sql)
         .param("org", org)
         .param("now", now_ms)

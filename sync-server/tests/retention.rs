@@ -1,0 +1,460 @@
+//! What is beyond its time goes, what isn't stays, and the figures stay right.
+
+mod harness;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use bytes::Bytes;
+use harness::{Answer, Device, Server, mixed};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use snag_server::orgs::{OrgPolicy, RetentionRules};
+use snag_server::verify::{self, Window};
+use snag_server::{orphans, retention};
+use uuid::Uuid;
+
+fn kept(events_days: u32, feedback_days: u32, screenshots_days: u32) -> OrgPolicy {
+    OrgPolicy {
+        retention: RetentionRules {
+            events_days,
+            feedback_days,
+            screenshots_days,
+        },
+        ..OrgPolicy::default()
+    }
+}
+
+async fn server(policy: OrgPolicy) -> (Server, Arc<AtomicI64>) {
+    let later_ms = Arc::new(AtomicI64::new(0));
+    let clock = {
+        let later_ms = Arc::clone(&later_ms);
+        Arc::new(move || {
+            Timestamp::now() + SignedDuration::from_millis(later_ms.load(Ordering::Relaxed))
+        })
+    };
+    (Server::with(5, policy, clock).await, later_ms)
+}
+
+async fn ask(server: &Server, method: &str, path: &str, token: &str) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(Body::empty())
+        .expect("a request");
+    server.send(request).await
+}
+
+async fn cleanup(server: &Server, query: &str) -> Answer {
+    let path = format!("/v1/admin/cleanup{query}");
+    ask(server, "POST", &path, &server.org.admin_token).await
+}
+
+/// Items as submissions store them, `days` old, each with a thread.
+async fn item(server: &Server, device: &Device, days: i64) -> Uuid {
+    let (org, device, id) = (server.org.org, &device.id, Uuid::now_v7());
+    let at = format!("(now64(3) - toIntervalDay({days}))");
+    for sql in [
+        format!(
+            "INSERT INTO submissions (org, product, id, device, at, received_at, category, rating, tags) \
+             SELECT '{org}', 'default', '{id}', '{device}', {at}, now(), 'bug', 2, ['slow']"
+        ),
+        format!(
+            "INSERT INTO feedback (org, newest, id, version, product, device, at, received_at, category, description, status) \
+             SELECT '{org}', 9223372036854775807 - toUnixTimestamp64Milli({at}), '{id}', number + 1, 'default', \
+             '{device}', {at}, now64(3), 'bug', 'it hangs', 'new' FROM numbers(2)"
+        ),
+        format!(
+            "INSERT INTO feedback_details (org, id, at, trail) SELECT '{org}', '{id}', {at}, '[]'"
+        ),
+        format!(
+            "INSERT INTO feedback_thread (org, feedback, id, at, kind, author, text, device, version) \
+             SELECT '{org}', '{id}', generateUUIDv4(), now64(3), 'note', 'user:eve', 'so it is', '{device}', 1"
+        ),
+    ] {
+        server.execute(&sql).await;
+    }
+    id
+}
+
+/// A picture of an item, with its thumbnail.
+async fn picture(server: &Server, id: Uuid, digit: char, size: usize) -> String {
+    let org = server.org.org;
+    let hash = digit.to_string().repeat(64);
+    let objects = &server.state.objects;
+    let bytes = Bytes::from(vec![1; size]);
+    objects.put(org, &hash, bytes).await.expect("stored");
+    let bytes = Bytes::from(vec![1; 10]);
+    objects
+        .put_thumbnail(org, &hash, bytes)
+        .await
+        .expect("stored");
+    let sql = format!(
+        "INSERT INTO screenshots (org, feedback, hash, size_bytes, media_type, width, height, received_at, version) \
+         SELECT '{org}', '{id}', '{hash}', {size}, 'image/png', 1, 1, now64(3), 1"
+    );
+    server.execute(&sql).await;
+    let sql = format!(
+        "INSERT INTO feedback SELECT * REPLACE ('{hash}' AS screenshot, version + 1 AS version) \
+         FROM feedback FINAL WHERE id = '{id}'"
+    );
+    server.execute(&sql).await;
+    hash
+}
+
+async fn has_object(server: &Server, hash: &str) -> bool {
+    let size = server
+        .state
+        .objects
+        .size_with_thumbnail(server.org.org, hash);
+    size.await.expect("an answer") > 0
+}
+
+const TABLES: [(&str, &str); 5] = [
+    ("submissions", "id"),
+    ("feedback", "id"),
+    ("feedback_details", "id"),
+    ("feedback_thread", "feedback"),
+    ("screenshots", "feedback"),
+];
+
+/// The tables that an item is in.
+async fn places(server: &Server, id: Uuid) -> Vec<&'static str> {
+    let mut places = Vec::new();
+    for (table, column) in TABLES {
+        let sql = format!("SELECT count() FROM {table} WHERE {column} = '{id}'");
+        if server.sql(&sql).await != "0" {
+            places.push(table);
+        }
+    }
+    places
+}
+
+async fn send(server: &Server, device: &Device, from: u64, days: i64) {
+    let mut records: Vec<Value> = mixed(from, 10);
+    for record in &mut records {
+        let t_ms = record["t_ms"].as_i64().unwrap_or(0);
+        record["t_ms"] = json!(t_ms - days * 86_400_000);
+    }
+    let answer = server.batch(device, &device.of(records)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+async fn verified(server: &Server) {
+    let report = verify::verify(&server.warehouse, &Window::All, None)
+        .await
+        .expect("a report");
+    assert_eq!(report.differences, []);
+}
+
+#[tokio::test]
+async fn old_feedback_goes_and_a_dry_run_says_the_same() {
+    let (server, _) = server(OrgPolicy::default()).await;
+    let device = server.enroll().await;
+    let young = item(&server, &device, 2).await;
+    let middle = item(&server, &device, 40).await;
+    let old = item(&server, &device, 120).await;
+    let shared = picture(&server, young, 'a', 1_000).await;
+    picture(&server, middle, 'a', 1_000).await;
+    let alone = picture(&server, old, 'b', 500).await;
+    let own = picture(&server, middle, 'c', 200).await;
+    // The row of `middle` names 'c' now; 'a' is only the young one's.
+    assert_eq!(places(&server, old).await.len(), TABLES.len());
+
+    let state = "SELECT groupArray((table, sum)) FROM (SELECT table, sum(rows) AS sum FROM system.parts \
+                 WHERE database = currentDatabase() AND active AND table NOT IN ('audit', 'token_uses') GROUP BY table ORDER BY table)";
+    let before = server.sql(state).await;
+    let dry = cleanup(&server, "?dry_run=true").await;
+    assert_eq!(dry.status, 200, "{dry:?}");
+    let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let cutoff = today
+        .checked_sub(jiff::Span::new().days(90))
+        .expect("a day");
+    assert_eq!(
+        dry.body,
+        json!({"submissions_deleted": 1, "screenshots_deleted": 1, "bytes_freed": 510,
+               "cutoff_date": cutoff.to_string(), "retention_days": 90})
+    );
+    assert_eq!(server.sql(state).await, before, "nothing changed");
+    assert_eq!(server.sql("SELECT count() FROM audit").await, "0");
+    assert!(has_object(&server, &alone).await);
+
+    let done = cleanup(&server, "").await;
+    assert_eq!(done.body, dry.body, "the same numbers");
+    assert_eq!(places(&server, old).await, [""; 0]);
+    assert!(!has_object(&server, &alone).await);
+    assert_eq!(places(&server, middle).await.len(), TABLES.len());
+    assert_eq!(cleanup(&server, "").await.body["submissions_deleted"], 0);
+    verified(&server).await;
+
+    let dry = cleanup(&server, "?retention_days=30&dry_run=true").await;
+    let done = cleanup(&server, "?retention_days=30").await;
+    assert_eq!(done.body, dry.body);
+    assert_eq!(done.body["submissions_deleted"], 1);
+    assert_eq!(done.body["bytes_freed"], 210, "'a' is shared");
+    assert_eq!(done.body["retention_days"], 30);
+    assert_eq!(places(&server, middle).await, [""; 0]);
+    assert_eq!(places(&server, young).await.len(), TABLES.len());
+    assert!(!has_object(&server, &own).await);
+    assert!(has_object(&server, &shared).await);
+    verified(&server).await;
+    let acts = "SELECT count() FROM audit WHERE action = 'retention.cleanup'";
+    assert_eq!(server.sql(acts).await, "3");
+
+    // A late retry doesn't bring it back.
+    let body = json!({"id": old, "created_at": (Timestamp::now() - SignedDuration::from_hours(120 * 24)).to_string(),
+        "category": "bug", "description": "it hangs"});
+    let request = Request::post("/v1/feedback")
+        .header(header::AUTHORIZATION, format!("Bearer {}", device.token))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .expect("a request");
+    let late = server.send(request).await;
+    assert_eq!(late.status, 200, "{late:?}");
+    assert_eq!(late.body["duplicate"], true);
+    assert_eq!(places(&server, old).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_cleanup_is_asked_for_properly() {
+    let (server, _) = server(OrgPolicy::default()).await;
+    for (query, field) in [
+        ("?retention_days=0", "retention_days"),
+        ("?retention_days=3651", "retention_days"),
+        ("?retention_days=-1", "retention_days"),
+        ("?retention_days=x", "retention_days"),
+        ("?dry_run=maybe", "dry_run"),
+        ("?days=3", "days"),
+        ("?dry_run=true&dry_run=false", "dry_run"),
+    ] {
+        let answer = cleanup(&server, query).await;
+        assert_eq!(answer.status, 400, "{query}: {answer:?}");
+        assert_eq!(answer.body["field"], field, "{query}");
+    }
+    let token = &server.org.analyst_token;
+    assert_eq!(
+        ask(&server, "POST", "/v1/admin/cleanup", token)
+            .await
+            .status,
+        403
+    );
+    assert_eq!(
+        ask(&server, "GET", "/v1/admin/metrics", token).await.status,
+        403
+    );
+}
+
+#[tokio::test]
+async fn screenshots_may_go_before_their_items() {
+    let (server, _) = server(kept(90, 90, 7)).await;
+    let device = server.enroll().await;
+    let (young, old) = (
+        item(&server, &device, 1).await,
+        item(&server, &device, 20).await,
+    );
+    let stays = picture(&server, young, 'a', 100).await;
+    let goes = picture(&server, old, 'b', 100).await;
+    let dry = cleanup(&server, "?dry_run=true").await;
+    assert_eq!(dry.body["submissions_deleted"], 0);
+    assert_eq!(dry.body["screenshots_deleted"], 1);
+    assert_eq!(dry.body["bytes_freed"], 110);
+    retention::daily(&server.state).await.expect("a day");
+    assert!(has_object(&server, &stays).await);
+    assert!(!has_object(&server, &goes).await);
+    let named = format!("SELECT screenshot FROM feedback FINAL WHERE id = '{old}'");
+    assert_eq!(server.sql(&named).await, "");
+    let named = format!("SELECT count() FROM feedback FINAL WHERE id = '{old}'");
+    assert_eq!(server.sql(&named).await, "1", "the item stays");
+    let rows = format!("SELECT count() FROM screenshots WHERE feedback = '{old}'");
+    assert_eq!(server.sql(&rows).await, "0");
+}
+
+#[tokio::test]
+async fn old_records_go_and_their_figures_stay() {
+    let (server, later_ms) = server(kept(30, 90, 90)).await;
+    let devices = [server.enroll().await, server.enroll().await];
+    for device in &devices {
+        for (index, days) in [60, 20, 1].into_iter().enumerate() {
+            send(&server, device, 1 + 100 * index as u64, days).await;
+        }
+    }
+    let org = server.org.org;
+    let device = &devices[0].id;
+    let label = format!(
+        "INSERT INTO labels SELECT '{org}', 'default', '{device}', 900, now64(3) - toIntervalDay(60), now(), \
+         '00000000000000aa', 'element', 'excel', 'save'"
+    );
+    server.execute(&label).await;
+    let figures = "SELECT hour, app, screen, sum(records), uniqMerge(people) FROM events_by_hour GROUP BY ALL ORDER BY ALL";
+    let before = server.sql(figures).await;
+    retention::daily(&server.state).await.expect("a day");
+    for table in ["events", "sessions", "screens", "incidents"] {
+        let moment = if table == "sessions" {
+            "started_at"
+        } else {
+            "at"
+        };
+        let ages = format!(
+            "SELECT arraySort(groupUniqArray(dateDiff('day', {moment}, now64(3)) > 30)), count() > 0 FROM {table}"
+        );
+        assert_eq!(server.sql(&ages).await, "[0]\t1", "{table}");
+    }
+    assert_eq!(server.sql("SELECT count() FROM events").await, "40");
+    assert_eq!(server.sql(figures).await, before, "figures stay");
+    let by_device = "SELECT count() FROM devices_by_day WHERE day < today() - 31";
+    assert_eq!(server.sql(by_device).await, "0", "who did what does not");
+    assert_eq!(
+        server
+            .sql("SELECT device = toUUID('00000000-0000-0000-0000-000000000000'), text FROM labels")
+            .await,
+        "1\tsave"
+    );
+    verified(&server).await;
+
+    // A kept day that is damaged is mended, an old one is left as it is.
+    server
+        .execute("ALTER TABLE events_by_hour DELETE WHERE hour > now() - toIntervalDay(30) SETTINGS mutations_sync = 2")
+        .await;
+    let gate = Some(&server.state.write_gate);
+    for window in [
+        Window::All,
+        Window::RecentlyReceived(86_400),
+        Window::Since(Timestamp::now() - SignedDuration::from_hours(24 * 80)),
+    ] {
+        let report = verify::verify(&server.warehouse, &window, gate)
+            .await
+            .expect("a report");
+        assert_eq!(report.remaining, []);
+        assert_eq!(server.sql(figures).await, before, "{window:?}");
+    }
+
+    // Who is forgotten is taken out of the old days' sets, too.
+    let path = format!("/v1/admin/people/{device}");
+    let answer = ask(&server, "DELETE", &path, &server.org.admin_token).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for (table, set) in [
+        ("incidents_by_hour", "toString(people)"),
+        ("sessions_by_hour", "toString(who)"),
+        ("screens_by_hour", "toString(who)"),
+        ("flows_by_hour", "toString(people)"),
+        ("devices_by_day", "toString(device)"),
+    ] {
+        let sql =
+            format!("SELECT countIf(position({set}, '{device}') > 0), count() > 0 FROM {table}");
+        assert_eq!(server.sql(&sql).await, "0\t1", "{table}");
+    }
+    verified(&server).await;
+
+    // Forty days later nothing raw is left.
+    later_ms.store(40 * 86_400_000, Ordering::Relaxed);
+    retention::daily(&server.state).await.expect("a day");
+    assert_eq!(server.sql("SELECT count() FROM events").await, "0");
+    assert_ne!(server.sql("SELECT count() FROM events_by_hour").await, "0");
+    verified(&server).await;
+}
+
+#[tokio::test]
+async fn orphans_are_found_both_ways() {
+    let (server, later_ms) = server(OrgPolicy::default()).await;
+    let device = server.enroll().await;
+    let id = item(&server, &device, 1).await;
+    let named = picture(&server, id, 'a', 100).await;
+    let (org, objects) = (server.org.org, &server.state.objects);
+    let orphan = "d".repeat(64);
+    let bytes = Bytes::from_static(b"nobody's");
+    objects.put(org, &orphan, bytes).await.expect("stored");
+    let thumbnail = "e".repeat(64);
+    let bytes = Bytes::from_static(b"left");
+    objects
+        .put_thumbnail(org, &thumbnail, bytes)
+        .await
+        .expect("stored");
+
+    let report = orphans::look(&server.state).await.expect("a look");
+    assert_eq!(
+        report,
+        orphans::Report::default(),
+        "they may be on their way"
+    );
+    assert!(has_object(&server, &orphan).await);
+    later_ms.store(2 * 3_600_000, Ordering::Relaxed);
+    let report = orphans::look(&server.state).await.expect("a look");
+    assert_eq!((report.objects_deleted, report.bytes_freed), (2, 12));
+    assert!(!has_object(&server, &orphan).await);
+    assert!(!has_object(&server, &thumbnail).await);
+    assert!(has_object(&server, &named).await);
+
+    objects.delete(org, &named).await.expect("deleted");
+    let report = orphans::look(&server.state).await.expect("a look");
+    assert_eq!(report.rows_missing, 1);
+    let marked = "SELECT missing, hash != '' FROM screenshots FINAL";
+    assert_eq!(server.sql(marked).await, "1\t1");
+    let metrics = server.get("/metrics", "").await;
+    let metrics = metrics.body.as_str().expect("text");
+    assert!(metrics.contains("\nsnag_screenshots_missing 1\n"));
+    assert!(metrics.contains("\nsnag_orphans_deleted_total 2\n"));
+    let bytes = Bytes::from_static(b"back");
+    objects.put(org, &named, bytes).await.expect("stored");
+    let report = orphans::look(&server.state).await.expect("a look");
+    assert_eq!(report.rows_missing, 0);
+    assert_eq!(server.sql(marked).await, "0\t1");
+}
+
+#[tokio::test]
+async fn figures_are_those_of_the_tables() {
+    let (server, _) = server(OrgPolicy::default()).await;
+    let empty = ask(&server, "GET", "/v1/admin/metrics", &server.org.admin_token).await;
+    assert_eq!(
+        empty.body,
+        json!({"total_submissions": 0, "total_screenshots": 0, "total_screenshot_storage_mb": 0.0,
+               "avg_screenshot_size_mb": 0.0, "max_screenshot_size_mb": 0.0,
+               "submissions_last_24h": 0, "oldest_submission": null})
+    );
+    let device = server.enroll().await;
+    let ids = [
+        item(&server, &device, 1).await,
+        item(&server, &device, 2).await,
+        item(&server, &device, 3).await,
+    ];
+    server
+        .execute("ALTER TABLE submissions UPDATE tags = ['x'] WHERE 1 SETTINGS mutations_sync = 2")
+        .await;
+    let old = format!(
+        "INSERT INTO submissions (org, id, at, received_at) SELECT '{}', generateUUIDv4(), \
+         toDateTime64('2026-01-02 03:04:05.678', 3, 'UTC'), now() - 90000",
+        server.org.org
+    );
+    server.execute(&old).await;
+    picture(&server, ids[0], 'a', 1 << 20).await;
+    picture(&server, ids[1], 'b', 3 << 20).await;
+    let figures = ask(&server, "GET", "/v1/admin/metrics", &server.org.admin_token).await;
+    assert_eq!(
+        figures.body,
+        json!({"total_submissions": 4, "total_screenshots": 2, "total_screenshot_storage_mb": 4.0,
+               "avg_screenshot_size_mb": 2.0, "max_screenshot_size_mb": 3.0,
+               "submissions_last_24h": 3, "oldest_submission": "2026-01-02T03:04:05.678Z"})
+    );
+    let metrics = server.get("/metrics", "").await;
+    let metrics = metrics.body.as_str().expect("text");
+    for line in [
+        "snag_stored_submissions 4",
+        "snag_submissions_last_day 3",
+        "snag_stored_screenshots 2",
+        "snag_screenshot_storage_bytes 4194304",
+        "snag_screenshot_size_avg_bytes 2097152",
+        "snag_screenshot_size_max_bytes 3145728",
+        "snag_oldest_submission_timestamp_seconds 1767323045",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}");
+    }
+
+    // A deleted item takes its picture with it.
+    let path = format!("/v1/feedback/{}", ids[1]);
+    let receipt = ask(&server, "DELETE", &path, &server.org.admin_token).await;
+    assert_eq!(receipt.body["bytes_freed"], (3 << 20) + 10, "{receipt:?}");
+    assert!(!has_object(&server, &"b".repeat(64)).await);
+    assert!(has_object(&server, &"a".repeat(64)).await);
+}
