@@ -4,15 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use snag_wire::Code;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::asked::{Asked, ItemId};
 use super::filter::{ASSIGNEE_CHARS_MAX, TAG_CHARS_MAX};
 use super::store::{self, Act, Change, Outcome, Status};
 use super::{item, thread};
@@ -23,13 +22,6 @@ use crate::{ApiError, AppState};
 const TAGS_MAX: usize = 50;
 /// Items that one request may change.
 const BULK_MAX: usize = 1_000;
-
-/// A body as JSON; unknown fields are refused by its type.
-pub(super) fn read_body<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| {
-        ApiError::invalid_body(format!("The body isn't what this address takes: {error}."))
-    })
-}
 
 /// The id of an address. What is none can't exist.
 pub(super) fn item_id(text: &str) -> Result<Uuid, ApiError> {
@@ -197,12 +189,10 @@ pub(super) async fn act_on_one(
 pub(crate) async fn patch(
     State(state): State<Arc<AppState>>,
     Analyst(actor): Analyst,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
     headers: HeaderMap,
-    body: Bytes,
+    Asked(request): Asked<ChangeRequest>,
 ) -> Result<(HeaderMap, Json<item::Whole>), ApiError> {
-    let id = item_id(&id)?;
-    let request: ChangeRequest = read_body(&body)?;
     let act = Act {
         actor: Some(actor.clone()),
         action: "feedback.update",
@@ -283,9 +273,8 @@ pub(crate) enum BulkOutcome {
 pub(crate) async fn bulk(
     State(state): State<Arc<AppState>>,
     Analyst(actor): Analyst,
-    body: Bytes,
+    Asked(request): Asked<BulkRequest>,
 ) -> Result<Json<BulkAnswer>, ApiError> {
-    let request: BulkRequest = read_body(&body)?;
     let mut seen = HashSet::new();
     let mut ids = request.ids;
     ids.retain(|id| seen.insert(*id));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +12,8 @@ use snag_wire::{Shape, TrailStep};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::acts::{item_id, no_such_item};
+use super::acts::no_such_item;
+use super::asked::ItemId;
 use super::list::{self, Item};
 use super::{merge, thread};
 use crate::auth::Viewer;
@@ -88,9 +89,9 @@ struct Sizes {
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
     Viewer(actor): Viewer,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<(HeaderMap, Json<Whole>), ApiError> {
-    whole(&state, &actor.org.key, item_id(&id)?).await
+    whole(&state, &actor.org.key, id).await
 }
 
 async fn read<T: serde::de::DeserializeOwned>(

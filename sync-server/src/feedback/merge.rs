@@ -8,15 +8,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use snag_warehouse::{Query, WarehouseError};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::acts::{act_on_one, item_id, read_body};
+use super::acts::act_on_one;
+use super::asked::{Asked, ItemId};
 use super::item::Whole;
 use super::store::{self, Act, Change};
 use crate::auth::Analyst;
@@ -123,11 +123,9 @@ pub(crate) struct MergeRequest {
 pub(crate) async fn post(
     State(state): State<Arc<AppState>>,
     Analyst(actor): Analyst,
-    Path(id): Path<String>,
-    body: Bytes,
+    ItemId(id): ItemId,
+    Asked(request): Asked<MergeRequest>,
 ) -> Result<(HeaderMap, Json<Whole>), ApiError> {
-    let id = item_id(&id)?;
-    let request: MergeRequest = read_body(&body)?;
     if !store::current(&state, &actor.org.key, &[request.into])
         .await?
         .contains_key(&request.into)
@@ -147,9 +145,9 @@ pub(crate) async fn post(
 pub(crate) async fn delete(
     State(state): State<Arc<AppState>>,
     Analyst(actor): Analyst,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<(HeaderMap, Json<Whole>), ApiError> {
-    let act = merging("feedback.unmerge", item_id(&id)?, None, actor.clone());
+    let act = merging("feedback.unmerge", id, None, actor.clone());
     act_on_one(&state, act, &actor).await
 }
 

@@ -10,6 +10,7 @@
 
 mod acts;
 pub(crate) mod analytics;
+mod asked;
 pub mod commit;
 mod export;
 mod filter;

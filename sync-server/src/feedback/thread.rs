@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{StatusCode, Uri};
@@ -19,7 +18,8 @@ use snag_wire::{Replies, Reply};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::acts::{self, read_body};
+use super::acts;
+use super::asked::{Asked, ItemId};
 use super::filter::pairs;
 use super::store::{self, Act, Change, Current, Outcome};
 use crate::auth::{Actor, Analyst, DeviceAuth, Viewer};
@@ -209,9 +209,8 @@ pub(super) async fn of(
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
     Viewer(actor): Viewer,
-    Path(id): Path<String>,
+    ItemId(id): ItemId,
 ) -> Result<Json<Thread>, ApiError> {
-    let id = acts::item_id(&id)?;
     let (org, ids) = (&actor.org.key, [id]);
     let (found, items) = tokio::try_join!(store::current(&state, org, &ids), of(&state, org, id))?;
     if !found.contains_key(&id) {
@@ -238,10 +237,10 @@ pub(crate) struct PostRequest {
 pub(crate) async fn note(
     State(state): State<Arc<AppState>>,
     Analyst(actor): Analyst,
-    Path(id): Path<String>,
-    body: Bytes,
+    ItemId(id): ItemId,
+    Asked(request): Asked<PostRequest>,
 ) -> Result<(StatusCode, Json<Entry>), ApiError> {
-    post(&state, actor, &id, &body, Kind::Note, "feedback.note").await
+    post(&state, actor, id, &request, Kind::Note, "feedback.note").await
 }
 
 /// Writes to the person, who reads it in the tray. Who that is stays unknown here.
@@ -253,10 +252,10 @@ pub(crate) async fn note(
 pub(crate) async fn reply(
     State(state): State<Arc<AppState>>,
     Analyst(actor): Analyst,
-    Path(id): Path<String>,
-    body: Bytes,
+    ItemId(id): ItemId,
+    Asked(request): Asked<PostRequest>,
 ) -> Result<(StatusCode, Json<Entry>), ApiError> {
-    post(&state, actor, &id, &body, Kind::Reply, "feedback.reply").await
+    post(&state, actor, id, &request, Kind::Reply, "feedback.reply").await
 }
 
 /// The text of a note or reply, checked.
@@ -272,13 +271,11 @@ pub(super) fn checked_text(text: &str) -> Result<String, ApiError> {
 async fn post(
     state: &Arc<AppState>,
     actor: Actor,
-    id: &str,
-    body: &Bytes,
+    id: Uuid,
+    request: &PostRequest,
     kind: Kind,
     action: &'static str,
 ) -> Result<(StatusCode, Json<Entry>), ApiError> {
-    let id = acts::item_id(id)?;
-    let request: PostRequest = read_body(body)?;
     let text = checked_text(&request.text)?;
     let org = Arc::clone(&actor.org);
     let entry = Uuid::now_v7();

@@ -452,3 +452,24 @@ async fn another_organisation_sees_and_changes_nothing() {
     );
     assert_eq!(server.sql("SELECT count() FROM feedback_thread").await, "0");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_is_a_problem() {
+    let (server, items) = with_items(1).await;
+    let token = &server.org.analyst_token;
+    let path = format!("/v1/feedback/{}", items[0].id);
+    let large = json!({"tags": ["x".repeat(2 << 20)]});
+    for (method, path, body, status, code) in [
+        ("PATCH", path.as_str(), &large, 413, "too_large"),
+        ("GET", "/v1/feedback/%FF", &Value::Null, 404, "not_found"),
+        ("PATCH", path.as_str(), &json!([]), 400, "invalid_body"),
+    ] {
+        let answer = server.ask(method, path, token, body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (status, code),
+            "{method} {path}"
+        );
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+}
