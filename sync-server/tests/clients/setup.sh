@@ -14,7 +14,7 @@ cache="${XDG_CACHE_HOME:-$HOME/.cache}/snag/clients"
 folder() {
     case $1 in
     node) sum=$(cat "$here/node/package.json" "$here/node/package-lock.json" | sha256sum) ;;
-    python | schemathesis) sum=$({ cat "$here/$1/requirements.txt" && python3 -c 'import sys; print(sys.version)'; } | sha256sum) ;;
+    python | schemathesis | textblob) sum=$({ cat "$here/$1/requirements.txt" && python3 -c 'import sys; print(sys.version)'; } | sha256sum) ;;
     *) echo "setup.sh: there is no client $1" >&2 && exit 2 ;;
     esac
     printf '%s/%s-%.16s\n' "$cache" "$1" "$sum"
@@ -33,7 +33,7 @@ install() {
         cp "$here/node/package.json" "$here/node/package-lock.json" "$to/"
         (cd "$to" && npm ci --silent --no-audit --no-fund --ignore-scripts)
         ;;
-    python | schemathesis)
+    python | schemathesis | textblob)
         python3 -m venv "$to/venv"
         "$to/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
             -r "$here/$1/requirements.txt"
@@ -54,3 +54,4 @@ if command -v flock >/dev/null; then flock 9; fi
 install node
 install python
 install schemathesis
+install textblob

@@ -13,14 +13,14 @@ static VADER: LazyLock<SentimentIntensityAnalyzer<'static>> =
 /// VADER's constant: a sum of valences s has the polarity s / sqrt(s² + 15).
 const ALPHA: f64 = 15.0;
 /// A sentence longer than this is judged in parts: VADER's cost rises with its square.
-const SENTENCE_WORDS_MAX: usize = 40;
+const SENTENCE_WORDS_MAX: usize = 25;
 /// Sentences whose valences add up in full; of a longer text their mean counts as much,
 /// because a long report has a stray word of every kind.
 const SENTENCES_IN_FULL: f64 = 4.0;
 /// Emoji that count one after the other; the tenth heart says no more than the third.
 const EMOJI_COUNTED: usize = 3;
-/// Sentences looked at: the longest description has no more to say.
-const SENTENCES_MAX: usize = 60;
+/// Sentences looked at, so that the longest description costs no more than a thousand words.
+const SENTENCES_MAX: usize = 40;
 
 /// The polarity of an English text in millionths.
 pub(super) fn polarity_micro(text: &str) -> i32 {
