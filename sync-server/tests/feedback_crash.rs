@@ -74,7 +74,7 @@ async fn every_figure_is_right_after_kills() {
     let name = org["org"].as_str().expect("an id");
     let policy = |arguments: &[&str]| {
         let output = process::program(folder.path())
-            .args(["org", "policy", name])
+            .args(["org", "policy", "--org", name])
             .args(arguments)
             .output()
             .expect("the command");
