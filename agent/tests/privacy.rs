@@ -232,8 +232,8 @@ fn render(data: &Data) -> String {
         "# What Snag sends, and what it never does\n\n\
          Generated from `agent/data.yaml`; a test fails when a record carries a field that isn't here.\n\n\
          Snag notices where programs get in people's way. It does so on this computer: what leaves it is \
-         what stands below, and nothing else. Your organisation receives it, and decides how long it keeps it; \
-         the server deletes nothing by itself yet.\n\n## Never\n\n",
+         what stands below, and nothing else. Your organisation receives it, and decides how long it keeps it: \
+         90 days, unless it says otherwise. Then its server deletes it; sums over many people stay.\n\n## Never\n\n",
     );
     for line in &data.never {
         let _ = writeln!(page, "- {line}");
