@@ -74,7 +74,7 @@ async fn figures_follow_a_deletion() {
     insert(&server, &all).await;
     // Everything of some people, and some of everybody.
     let forgotten = all[0].device;
-    let gone = |said: &Said| said.device == forgotten || said.id.as_u128() % 7 == 0;
+    let gone = |said: &Said| said.device == forgotten || said.id.as_u128().is_multiple_of(7);
     let ids: Vec<String> = all
         .iter()
         .filter(|said| gone(said))

@@ -29,7 +29,7 @@ fn schemathesis_finds_no_server_error_and_no_undocumented_answer() -> Result<()>
     agent.enroll(&server.url(), &tokens.enroll)?;
     let identity = std::fs::read(agent.data().join("identity.json"))?;
     let identity: Value = serde_json::from_slice(&identity)?;
-    let device = identity["token"].as_str().context("a device token")?;
+    let device = identity["device_token"].as_str().context("a device token")?;
 
     let document: Value = serde_json::from_str(&std::fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../sync-server/openapi.json"),
@@ -120,7 +120,7 @@ fn schemathesis(server: &Server, document: &Path, token: &str) -> Result<Option<
         .args(["--url", &server.url()])
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"])
         .args(["--phases", "examples,coverage,fuzzing"])
-        .args(["--max-examples", "15", "--seed", "7", "--workers", "2"])
+        .args(["--max-examples", "15", "--seed", "7", "--workers", "1"])
         .args(["--request-timeout", "20", "--suppress-health-check", "all"])
         .args(["--continue-on-failure", "--no-color", "--warnings", "off"])
         .current_dir(document.parent().context("a folder")?);
