@@ -159,7 +159,13 @@ async fn an_item_is_deleted_with_all_that_belongs_to_it() {
         json!({"feedback": 1, "feedback_details": 1, "feedback_thread": 2, "submissions": 1})
     );
     assert_eq!(answer.body["bytes_freed"], 0);
-    let left = traces(&server, ITEM).await;
+    let mut left = traces(&server, ITEM).await;
+    // Listeners are told that it is gone, and nothing else of it.
+    left.remove("live_events");
+    let told = format!(
+        "SELECT count() FROM live_events WHERE data LIKE '%{ITEM}%' AND data NOT LIKE '%\"deleted\":true%'"
+    );
+    assert_eq!(server.sql(&told).await, "0");
     assert_eq!(
         left.keys().collect::<Vec<_>>(),
         ["audit", "forgotten"],

@@ -29,7 +29,9 @@ fn schemathesis_finds_no_server_error_and_no_undocumented_answer() -> Result<()>
     agent.enroll(&server.url(), &tokens.enroll)?;
     let identity = std::fs::read(agent.data().join("identity.json"))?;
     let identity: Value = serde_json::from_slice(&identity)?;
-    let device = identity["device_token"].as_str().context("a device token")?;
+    let device = identity["device_token"]
+        .as_str()
+        .context("a device token")?;
 
     let document: Value = serde_json::from_str(&std::fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../sync-server/openapi.json"),

@@ -62,7 +62,16 @@ pub(super) async fn delete_feedback(
         let condition = format!("org = {{org:String}} AND ({id} IN {{ids:Array(UUID)}}{merged})");
         delete(warehouse, table, &condition, &[("org", org), ("ids", &ids)]).await?;
     }
-    Ok(())
+    // What listeners who come back within a day would be told of them.
+    let told = "org = toUUID({org:String}) \
+                AND has({ids:Array(UUID)}, toUUIDOrZero(JSONExtractString(data, 'id')))";
+    delete(
+        warehouse,
+        "live_events",
+        told,
+        &[("org", org), ("ids", &ids)],
+    )
+    .await
 }
 
 /// Makes items that were merged into deleted ones stand for themselves again.
