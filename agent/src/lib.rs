@@ -6,6 +6,7 @@
 pub mod commands;
 pub mod config;
 pub mod convert;
+pub mod desktop;
 pub mod pipeline;
 pub mod recording;
 pub mod replay;
