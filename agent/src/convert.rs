@@ -9,11 +9,14 @@ use snag_wire as wire;
 
 use crate::sync::KnownLabel;
 
-/// The server's policy as the core takes it.
+/// The server's policy as the core takes it, without the programs that the person left out.
 ///
 /// # Errors
 /// When a rule doesn't parse, or the key is missing: hashes without a key could be guessed.
-pub fn policy(answer: &wire::PolicyAnswer) -> Result<core::Policy, core::PolicyError> {
+pub fn policy(
+    answer: &wire::PolicyAnswer,
+    never_apps: &[String],
+) -> Result<core::Policy, core::PolicyError> {
     if answer.label_key.is_empty() {
         return Err(core::PolicyError::LabelKey);
     }
@@ -22,6 +25,7 @@ pub fn policy(answer: &wire::PolicyAnswer) -> Result<core::Policy, core::PolicyE
             wire::AppRules::Allow(apps) => core::AppRules::Allow(apps.clone()),
             wire::AppRules::Deny(apps) => core::AppRules::Deny(apps.clone()),
         },
+        never_apps: never_apps.to_vec(),
         label_rules: answer.label_rules.iter().map(label_rule).collect(),
         label_key: answer.label_key.clone(),
         thresholds: answer.thresholds.clone(),
@@ -181,7 +185,9 @@ fn event_kind(kind: core::EventKind) -> wire::EventKind {
     }
 }
 
-fn incident_kind(kind: core::IncidentKind) -> wire::IncidentKind {
+/// A kind of incident as the contract names it.
+#[must_use]
+pub fn incident_kind(kind: core::IncidentKind) -> wire::IncidentKind {
     match kind {
         core::IncidentKind::RageClick => wire::IncidentKind::RageClick,
         core::IncidentKind::DeadClick => wire::IncidentKind::DeadClick,
@@ -256,8 +262,8 @@ mod tests {
             "next_seq": 1
         }))
         .unwrap();
-        assert!(policy(&answer).is_ok());
+        assert!(policy(&answer, &[]).is_ok());
         answer.label_key.clear();
-        assert!(policy(&answer).is_err());
+        assert!(policy(&answer, &[]).is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use snag_core::{DropReason, Effect, Engine, EngineState, Input, Policy};
+use snag_core::{DropReason, Effect, Engine, EngineState, IncidentKind, Input, Policy, ScreenRef};
 use snag_spool::{NewRecord, Spool, SpoolError};
 
 use crate::convert;
@@ -25,6 +25,24 @@ struct Kept {
     engine: EngineState,
 }
 
+/// What an observer is told beside what is stored.
+pub enum Noticed<'a> {
+    /// A record that will be stored; its session is the device's number.
+    Record(&'a snag_core::Record),
+    /// A run crossed its threshold.
+    Ask {
+        /// Which detector.
+        kind: IncidentKind,
+        /// When, in milliseconds of the input's time.
+        t_ms: u64,
+        /// Where.
+        screen: &'a ScreenRef,
+    },
+}
+
+/// Is told of what the engine says, on the thread that steps it: it must not wait.
+pub type Observer = Box<dyn FnMut(Noticed<'_>) + Send>;
+
 /// An engine and where its records go.
 pub struct Pipeline {
     engine: Engine,
@@ -37,6 +55,7 @@ pub struct Pipeline {
     pending: Vec<NewRecord>,
     left_out: BTreeMap<DropReason, u64>,
     given_up: u64,
+    observer: Option<Observer>,
 }
 
 impl Pipeline {
@@ -60,6 +79,7 @@ impl Pipeline {
             pending: Vec::new(),
             left_out: BTreeMap::new(),
             given_up: 0,
+            observer: None,
         }
     }
 
@@ -92,6 +112,17 @@ impl Pipeline {
             pipeline.engine = Engine::restore(policy, kept.engine);
         }
         Ok(pipeline)
+    }
+
+    /// Tells `observer` of all that is said from now on.
+    pub fn observe(&mut self, observer: Observer) {
+        self.observer = Some(observer);
+    }
+
+    /// The screen that has the focus, where one is known and looked at.
+    #[must_use]
+    pub fn screen(&self) -> Option<&ScreenRef> {
+        self.engine.screen()
     }
 
     /// One input.
@@ -177,7 +208,7 @@ impl Pipeline {
     }
 
     /// The engine, and what is done with its effects.
-    fn parts(&mut self) -> (&mut Engine, impl FnMut(Effect)) {
+    fn parts(&mut self) -> (&mut Engine, impl FnMut(Effect) + '_) {
         let Self {
             engine,
             labels,
@@ -185,18 +216,28 @@ impl Pipeline {
             first_session,
             pending,
             left_out,
+            observer,
             ..
         } = self;
         let sink = |effect| match effect {
             Effect::Record(mut record) => {
                 record.session = record.session.wrapping_add(*first_session);
+                if let Some(observer) = observer.as_mut() {
+                    observer(Noticed::Record(&record));
+                }
                 pending.push(convert::record(record, *base_ms));
             }
             Effect::Label(label) => labels.note(convert::label(label)),
             Effect::Dropped { reason } => *left_out.entry(reason).or_default() += 1,
-            Effect::AskForFeedback { kind, .. } => {
-                // Without a window to ask in, the moment is only noted.
+            Effect::AskForFeedback { kind, t, screen } => {
                 tracing::debug!(kind = kind.as_str(), "a moment to ask for feedback");
+                if let Some(observer) = observer.as_mut() {
+                    observer(Noticed::Ask {
+                        kind,
+                        t_ms: t,
+                        screen: &screen,
+                    });
+                }
             }
         };
         (engine, sink)

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 use snag_wire::{
-    Context, Detail, DeviceFacts, DropCount, EventBatch, EventKind, EventRecord, IncidentKind,
-    IncidentRecord, LabelHash, LabelKind, LabelRecord, Record, ScreenRecord, SessionRecord,
+    Category, Context, Detail, DeviceFacts, DropCount, EventBatch, EventKind, EventRecord,
+    FeedbackSubmission, IncidentKind, IncidentRecord, LabelHash, LabelKind, LabelRecord, Point,
+    Record, ScreenRecord, SessionRecord, Shape, Size, Target, TrailStep,
 };
 
 #[derive(Deserialize)]
@@ -20,6 +21,7 @@ struct Data {
     batch: BTreeMap<String, Datum>,
     context: BTreeMap<String, Datum>,
     records: BTreeMap<String, BTreeMap<String, Datum>>,
+    feedback: BTreeMap<String, Datum>,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +30,7 @@ struct Datum {
     what: String,
     purpose: String,
     sensitivity: Sensitivity,
+    expires_days: u32,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -36,6 +39,7 @@ enum Sensitivity {
     Technical,
     Behaviour,
     Text,
+    Said,
 }
 
 impl Sensitivity {
@@ -44,6 +48,7 @@ impl Sensitivity {
             Self::Technical => "says nothing about what you did",
             Self::Behaviour => "says what was done, not what it was about",
             Self::Text => "words that many people share",
+            Self::Said => "what you say yourself",
         }
     }
 }
@@ -212,6 +217,64 @@ fn every_field_on_the_wire_is_declared() {
     );
 }
 
+/// A submission with every field present.
+fn submission() -> FeedbackSubmission {
+    let size = Size {
+        width: 1,
+        height: 1,
+    };
+    FeedbackSubmission {
+        id: uuid::Uuid::from_u128(1),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        category: Category::Bug,
+        description: "words".into(),
+        rating: Some(1),
+        tags: vec!["tag".into()],
+        product: "default".into(),
+        target: Target {
+            app: "excel".into(),
+            screen: "screen".into(),
+            url: "https://example.com".into(),
+        },
+        session: Some(1),
+        friction_trail: vec![TrailStep {
+            before_ms: 1,
+            text: "Click".into(),
+            incident: Some(IncidentKind::RageClick),
+            app: "excel".into(),
+            screen: "screen".into(),
+        }],
+        app_state: Some(serde_json::Map::from_iter([("key".into(), 1.into())])),
+        os: "linux".into(),
+        screen_resolution: Some(size),
+        viewport_size: Some(size),
+        agent_version: "0".into(),
+        annotation: vec![Shape::Text {
+            at: Point { x: 0.0, y: 0.0 },
+            text: "mark".into(),
+        }],
+    }
+}
+
+#[test]
+fn feedback_carries_no_field_that_is_not_declared() {
+    let sent = serde_json::to_value(submission()).unwrap();
+    let mut seen = fields(&sent);
+    seen.extend(
+        fields(&sent["target"])
+            .iter()
+            .map(|name| format!("target.{name}")),
+    );
+    seen.extend(
+        fields(&sent["friction_trail"][0])
+            .iter()
+            .map(|name| format!("friction_trail.{name}")),
+    );
+    // The picture is a request of its own.
+    seen.insert("picture".into());
+    assert_eq!(seen, declared(&data().feedback));
+}
+
 #[test]
 fn privacy_page_is_generated() {
     let page = render(&data());
@@ -245,15 +308,19 @@ fn render(data: &Data) -> String {
     let table = |page: &mut String, title: &str, fields: &BTreeMap<String, Datum>| {
         let _ = writeln!(
             page,
-            "\n## {title}\n\n| field | what it is | why | what it tells |\n|---|---|---|---|"
+            "\n## {title}\n\n| field | what it is | why | what it tells | kept |\n|---|---|---|---|---|"
         );
         for (name, datum) in fields {
             let _ = writeln!(
                 page,
-                "| `{name}` | {} | {} | {} |",
+                "| `{name}` | {} | {} | {} | {} |",
                 datum.what,
                 datum.purpose,
-                datum.sensitivity.words()
+                datum.sensitivity.words(),
+                match datum.expires_days {
+                    0 => "until its deletion is asked for".to_owned(),
+                    days => format!("{days} days"),
+                }
             );
         }
     };
@@ -269,5 +336,12 @@ fn render(data: &Data) -> String {
     ] {
         table(&mut page, title, &data.records[kind]);
     }
+    page.push_str(
+        "\n## When you say something\n\nOnly when you press Send, and only what \"See exactly what will be sent\" shows. \
+         What you hide in a picture is made black in its pixels on this computer, before the picture is sent or stored; \
+         a picture that waits in a draft or for the server is in Snag's folder, which only your account can read, and \
+         goes with the draft or once it was sent.\n",
+    );
+    table(&mut page, "What you say (`feedback`)", &data.feedback);
     page
 }

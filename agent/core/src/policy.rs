@@ -131,6 +131,8 @@ pub enum LabelAction {
 pub struct PolicySettings {
     /// Which programs are looked at.
     pub apps: AppRules,
+    /// Programs that the person left out: never looked at, whatever `apps` says.
+    pub never_apps: Vec<String>,
     /// Which labels are readable at once, or never; the first match decides.
     pub label_rules: Vec<LabelRule>,
     /// The key of label hashes: 64 hexadecimal digits; empty for the key of zeros, which
@@ -144,6 +146,7 @@ impl fmt::Debug for PolicySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PolicySettings")
             .field("apps", &self.apps)
+            .field("never_apps", &self.never_apps)
             .field("label_rules", &self.label_rules)
             .field("thresholds", &self.thresholds)
             .finish_non_exhaustive()
@@ -231,7 +234,13 @@ pub struct Policy {
 }
 
 #[derive(Clone)]
-pub(crate) enum CompiledApps {
+pub(crate) struct CompiledApps {
+    rules: CompiledRules,
+    never: Vec<Glob>,
+}
+
+#[derive(Clone)]
+enum CompiledRules {
     Allow(Vec<Glob>),
     Deny(Vec<Glob>),
 }
@@ -249,7 +258,10 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             thresholds: Thresholds::default(),
-            apps: CompiledApps::Deny(Vec::new()),
+            apps: CompiledApps {
+                rules: CompiledRules::Deny(Vec::new()),
+                never: Vec::new(),
+            },
             label_rules: Vec::new(),
             label_key: [0; 32],
         }
@@ -267,10 +279,12 @@ impl fmt::Debug for Policy {
 impl CompiledApps {
     /// Whether a program, named as records name it, is looked at.
     pub(crate) fn allows(&self, app: &str) -> bool {
-        match self {
-            Self::Allow(globs) => globs.iter().any(|glob| glob.matches(app)),
-            Self::Deny(globs) => !globs.iter().any(|glob| glob.matches(app)),
-        }
+        let named = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(app));
+        let allowed = match &self.rules {
+            CompiledRules::Allow(globs) => named(globs),
+            CompiledRules::Deny(globs) => !named(globs),
+        };
+        allowed && !named(&self.never)
     }
 }
 
@@ -295,9 +309,13 @@ impl Policy {
                 return Err(PolicyError::AboveSessionGap { name });
             }
         }
-        let apps = match &settings.apps {
-            AppRules::Allow(patterns) => CompiledApps::Allow(globs(patterns)?),
-            AppRules::Deny(patterns) => CompiledApps::Deny(globs(patterns)?),
+        let rules = match &settings.apps {
+            AppRules::Allow(patterns) => CompiledRules::Allow(globs(patterns)?),
+            AppRules::Deny(patterns) => CompiledRules::Deny(globs(patterns)?),
+        };
+        let apps = CompiledApps {
+            rules,
+            never: globs(&settings.never_apps)?,
         };
         at_most("label rules", settings.label_rules.len())?;
         let label_rules = settings

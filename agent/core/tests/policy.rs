@@ -131,3 +131,26 @@ fn a_label_hash_is_the_hmac_of_the_text() {
         "198a607eb44bfbc6"
     );
 }
+
+#[test]
+fn a_program_that_the_person_left_out_is_left_out_of_either_list() {
+    for apps in [
+        AppRules::Allow(vec!["*".into()]),
+        AppRules::Deny(vec!["game".into()]),
+    ] {
+        let policy = Policy::from_settings(&PolicySettings {
+            apps,
+            never_apps: vec!["diary*".into()],
+            ..PolicySettings::default()
+        })
+        .unwrap();
+        let redactor = snag_core::Redactor::new(&policy);
+        assert!(redactor.allows("excel"));
+        assert!(!redactor.allows("Diary 2.exe"));
+    }
+    let empty = Policy::from_settings(&PolicySettings {
+        never_apps: vec![String::new()],
+        ..PolicySettings::default()
+    });
+    assert!(empty.is_err());
+}

@@ -61,7 +61,7 @@ pub async fn run(paths: &Paths, options: Options) -> Result<()> {
     let answer = client(&options.server, ca.as_deref())?
         .enroll(&request)
         .await?;
-    convert::policy(&answer.policy).context(
+    convert::policy(&answer.policy, &[]).context(
         "the organisation's policy can't be followed; its administrator has to correct it",
     )?;
     let organisation = answer.policy.organisation.clone();

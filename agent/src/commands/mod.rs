@@ -42,7 +42,7 @@ fn open_spool(paths: &Paths) -> Result<Arc<Spool>> {
 }
 
 /// Logs what happened as a spool was opened, if anything did.
-fn warn_of(report: &OpenReport) {
+pub(crate) fn warn_of(report: &OpenReport) {
     if let Some(aside) = &report.set_aside {
         tracing::warn!(
             path = %aside.path.display(),

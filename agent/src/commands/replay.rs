@@ -65,7 +65,8 @@ pub async fn run(paths: impl FnOnce() -> Result<Paths>, options: Options) -> Res
     let spool = open_spool(&paths)?;
     let labels = Arc::new(LabelStore::new());
     let answer = policy_of(&identity, &spool)?;
-    let policy = convert::policy(&answer).context("the organisation's policy can't be followed")?;
+    let policy =
+        convert::policy(&answer, &[]).context("the organisation's policy can't be followed")?;
     labels.apply(&answer);
     let length_ms = i64::try_from(facts.last_t_ms).unwrap_or(i64::MAX);
     let base_ms = match options.at {

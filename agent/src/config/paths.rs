@@ -59,6 +59,48 @@ impl Paths {
         self.root.join("identity.json")
     }
 
+    /// What the person set.
+    #[must_use]
+    pub fn settings(&self) -> PathBuf {
+        self.root.join("settings.json")
+    }
+
+    /// Whether and until when the person paused.
+    #[must_use]
+    pub fn pause(&self) -> PathBuf {
+        self.root.join("pause.json")
+    }
+
+    /// What the person read before anything was captured.
+    #[must_use]
+    pub fn acknowledged(&self) -> PathBuf {
+        self.root.join("acknowledged.json")
+    }
+
+    /// What was sent lately.
+    #[must_use]
+    pub fn sent(&self) -> PathBuf {
+        self.root.join("sent.json")
+    }
+
+    /// When the person was asked, and for which programs never again.
+    #[must_use]
+    pub fn prompts(&self) -> PathBuf {
+        self.root.join("prompts.json")
+    }
+
+    /// Drafts, submissions and conversations.
+    #[must_use]
+    pub fn feedback(&self) -> PathBuf {
+        self.root.join("feedback")
+    }
+
+    /// Port and token of the local SDK.
+    #[must_use]
+    pub fn sdk(&self) -> PathBuf {
+        self.root.join("sdk.json")
+    }
+
     /// What the running agent says of itself.
     #[must_use]
     pub fn status(&self) -> PathBuf {
@@ -82,10 +124,22 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    let mut file = options.open(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
+    let written = options.open(&temporary).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, path)) {
+        // Half a file of somebody's words is neither of use nor to be left about.
+        let _ = std::fs::remove_file(&temporary);
+        return Err(error);
+    }
+    // Without the folder, the rename itself may not survive a power cut. Not every
+    // file system lets a folder be synchronised, and none loses the old content by it.
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

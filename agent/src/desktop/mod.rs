@@ -1,5 +1,19 @@
 //! What the desktop app adds to the agent: feedback, the right moment to ask for it, what the person is shown.
 //!
 //! The windows are thin: whatever can be decided or stored without one is here and tested without a display.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`view`] | the types that cross to the windows |
+//! | [`sentence`] | the sentences that Rust says, by key |
+//! | [`data`] | `data.yaml`: what can leave, in the person's language |
+//! | [`scope`] | what an acknowledgement is of, and what a policy widened |
+//! | [`pause`] | until when nothing is captured |
+//! | [`settings`] | what the person set and what IT locked |
 
+pub mod data;
+pub mod pause;
+pub mod scope;
+pub mod sentence;
+pub mod settings;
 pub mod view;

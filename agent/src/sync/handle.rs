@@ -14,6 +14,7 @@ use super::batch::Sender;
 use super::client::Client;
 use super::labels::LabelStore;
 use super::plan::PACE_MS;
+use crate::desktop::view::SentBatch;
 
 /// What sending needs.
 pub struct SyncOptions {
@@ -33,7 +34,12 @@ pub struct SyncOptions {
     pub seed: u64,
     /// Least time between batches, on average: [`PACE_MS`] but in tests.
     pub pace_ms: u64,
+    /// Is told of each batch that the server took.
+    pub on_sent: Option<OnSent>,
 }
+
+/// Is told of each batch that the server took, where it may block.
+pub type OnSent = Box<dyn Fn(SentBatch) + Send + Sync>;
 
 impl SyncOptions {
     /// With the system's clock, its randomness and the usual pace.
@@ -54,6 +60,7 @@ impl SyncOptions {
             clock: Timestamp::now,
             seed: rand::random(),
             pace_ms: PACE_MS,
+            on_sent: None,
         }
     }
 }

@@ -144,6 +144,13 @@ impl LabelStore {
         pending
     }
 
+    /// The text behind a hash, where this run has seen it.
+    #[must_use]
+    pub fn text(&self, hash: LabelHash) -> Option<String> {
+        let state = self.state.lock();
+        state.known.get(&hash).map(|label| label.text.clone())
+    }
+
     /// Whether some are to be stored.
     #[must_use]
     pub fn has_pending(&self) -> bool {

@@ -27,6 +27,6 @@ pub mod plan;
 pub mod worker;
 
 pub use client::{CallError, Client, ClientError, ClientOptions, PolicyReply};
-pub use handle::{Flushed, SyncHandle, SyncOptions, SyncStatus};
+pub use handle::{Flushed, OnSent, SyncHandle, SyncOptions, SyncStatus};
 pub use labels::{KnownLabel, LabelStore};
 pub use worker::stored_policy;

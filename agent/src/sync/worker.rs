@@ -13,6 +13,7 @@ use super::batch;
 use super::client::{CallError, PolicyReply};
 use super::handle::{Command, Flushed, SyncOptions, SyncStatus};
 use super::plan::{Backlog, Fetched, Plan, Sent, Split, Task};
+use crate::desktop::view::SentBatch;
 
 /// Where the spool keeps the policy and its ETag.
 const POLICY_VALUE: &str = "policy";
@@ -233,6 +234,7 @@ impl Worker {
             }
         };
         let last = seqs[seqs.len() - 1];
+        let body_bytes = body.gzip.len() as u64;
         let reply = self
             .options
             .client
@@ -263,6 +265,14 @@ impl Worker {
                     answer.errors.iter().filter(|e| e.seq.is_none()).count() as u64,
                 );
                 self.succeeded(answer.accepted + answer.duplicates);
+                if let Some(on_sent) = &self.options.on_sent {
+                    on_sent(SentBatch {
+                        at: (self.options.clock)(),
+                        records: seqs.len() as u64,
+                        bytes: body_bytes,
+                        refused: answer.rejected,
+                    });
+                }
                 (
                     Sent::Stored {
                         policy_version: answer.policy_version,

@@ -85,6 +85,7 @@ impl Device {
         let (sender, policy) = watch::channel(None);
         let options = SyncOptions {
             pace_ms: 20,
+            on_sent: None,
             seed: 7,
             ..SyncOptions::new(
                 client,

@@ -1,0 +1,131 @@
+//! `data.yaml`: every datum that can leave this computer, as the first-run page shows it.
+//!
+//! **Invariant:** the page shows what the tests hold the wire against, because both read the same file.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::view::{Datum, Sensitivity};
+
+const ENGLISH: &str = include_str!("../../data.yaml");
+const GERMAN: &str = include_str!("../../data.de.yaml");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declared {
+    never: Vec<String>,
+    enrolment: BTreeMap<String, Fact>,
+    batch: BTreeMap<String, Fact>,
+    context: BTreeMap<String, Fact>,
+    records: BTreeMap<String, BTreeMap<String, Fact>>,
+    feedback: BTreeMap<String, Fact>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fact {
+    what: String,
+    purpose: String,
+    sensitivity: Sensitivity,
+    expires_days: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Translated {
+    never: Vec<String>,
+    words: BTreeMap<String, String>,
+}
+
+/// What can leave and what never does.
+pub struct Data {
+    /// Every datum, in the order of the file's parts.
+    pub data: Vec<Datum>,
+    /// What never leaves.
+    pub never: Vec<String>,
+}
+
+/// What is declared, in a language: `de`, or English for any other.
+///
+/// # Errors
+/// When a file that this program was built with doesn't parse, which the tests rule out.
+pub fn declared(language: &str) -> Result<Data, yaml_serde::Error> {
+    let declared: Declared = yaml_serde::from_str(ENGLISH)?;
+    let parts = [
+        ("enrolment", declared.enrolment),
+        ("batch", declared.batch),
+        ("context", declared.context),
+    ];
+    let mut data = Vec::new();
+    let mut add = |part: &str, facts: BTreeMap<String, Fact>| {
+        data.extend(facts.into_iter().map(|(name, fact)| Datum {
+            name: format!("{part}.{name}"),
+            what: fact.what,
+            purpose: fact.purpose,
+            sensitivity: fact.sensitivity,
+            expires_days: fact.expires_days,
+        }));
+    };
+    for (part, facts) in parts {
+        add(part, facts);
+    }
+    for (kind, facts) in declared.records {
+        add(&kind, facts);
+    }
+    add("feedback", declared.feedback);
+    let mut never = declared.never;
+    if language == "de" {
+        let german: Translated = yaml_serde::from_str(GERMAN)?;
+        never = german.never;
+        for datum in &mut data {
+            for text in [&mut datum.what, &mut datum.purpose] {
+                if let Some(translated) = german.words.get(text.as_str()) {
+                    text.clone_from(translated);
+                }
+            }
+        }
+    }
+    Ok(Data { data, never })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_sentence_is_said_in_german_and_none_is_left_over() {
+        let english = declared("en").unwrap();
+        let german: Translated = yaml_serde::from_str(GERMAN).unwrap();
+        assert_eq!(german.never.len(), english.never.len());
+        let said: BTreeSet<&str> = english
+            .data
+            .iter()
+            .flat_map(|datum| [datum.what.as_str(), datum.purpose.as_str()])
+            .collect();
+        let translated: BTreeSet<&str> = german.words.keys().map(String::as_str).collect();
+        let missing: Vec<_> = said.difference(&translated).collect();
+        assert!(missing.is_empty(), "not in German: {missing:#?}");
+        let unused: Vec<_> = translated.difference(&said).collect();
+        assert!(unused.is_empty(), "nowhere in English: {unused:#?}");
+        let shown = declared("de").unwrap();
+        assert!(
+            shown
+                .data
+                .iter()
+                .zip(&english.data)
+                .all(|(de, en)| de.name == en.name && de.what != en.what)
+        );
+    }
+
+    #[test]
+    fn only_feedback_is_said_by_the_person() {
+        for datum in declared("en").unwrap().data {
+            if datum.sensitivity == Sensitivity::Said {
+                assert!(datum.name.starts_with("feedback."), "{}", datum.name);
+            }
+        }
+    }
+}

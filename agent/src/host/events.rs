@@ -1,0 +1,46 @@
+//! What the host tells whoever shows it to the person.
+
+use snag_wire::Category;
+use uuid::Uuid;
+
+use crate::desktop::view::{Occasion, Sentence};
+
+/// Something happened that a person may want to know at once.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HostEvent {
+    /// This is a moment to ask, once, in a quiet notification.
+    Ask {
+        /// What the form would open with.
+        occasion: Occasion,
+        /// The program's name, for "Never for …".
+        app: String,
+    },
+    /// A program asks for the form through the SDK.
+    OpenFeedback,
+    /// What the person said has arrived.
+    FeedbackSent {
+        /// The submission.
+        id: Uuid,
+        /// What kind of thing was said.
+        category: Category,
+    },
+    /// The server refused what the person said; it is kept.
+    FeedbackRefused {
+        /// The submission.
+        id: Uuid,
+        /// Why, in the server's words.
+        reason: String,
+    },
+    /// The desk replied.
+    ReplyArrived {
+        /// The submission.
+        id: Uuid,
+        /// Who wrote it.
+        author: String,
+    },
+    /// The policy reaches further than what was acknowledged: nothing is captured until it was read.
+    PolicyWidened {
+        /// What is more.
+        widened: Vec<Sentence>,
+    },
+}

@@ -1,0 +1,345 @@
+//! The agent inside a process: what `snag-agent run` and the desktop app both are.
+//!
+//! [`Host::start`] opens the spool and starts a thread that captures while it may ([`shared`]'s gate) and tasks that
+//! send. The app's host lives on where there is no display, no enrolment and no acknowledgement, and says so in its
+//! [`Overview`]; the headless one has nothing to do then and says why.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`live`] | the thread that reads capture and feeds the pipeline |
+//! | [`shared`] | what all share, and whether this desktop is captured |
+//! | [`device`] | whom the device is enrolled with |
+//! | [`trail`] | the last minute's steps |
+//! | [`sent`] | what was sent lately |
+//! | [`events`] | what the person may want to know at once |
+
+#[allow(dead_code, reason = "as above")]
+mod device;
+mod error;
+mod events;
+mod first_run;
+#[allow(dead_code, reason = "as above")]
+mod live;
+#[allow(dead_code, reason = "the window that shows it comes next")]
+mod sent;
+mod settings;
+#[allow(dead_code, reason = "as above")]
+mod shared;
+#[allow(dead_code, reason = "the form that shows them comes next")]
+mod trail;
+mod words;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use jiff::Zoned;
+use parking_lot::Mutex;
+use snag_spool::{Spool, SpoolError, SpoolOptions};
+use tokio::sync::{broadcast, oneshot, watch};
+
+use crate::commands::{VERSION, warn_of};
+use crate::config::{Identity, Paths};
+use crate::convert;
+use crate::desktop::pause::Pause;
+use crate::desktop::scope::Acknowledged;
+use crate::desktop::settings::{Managed, SettingsStore};
+use crate::desktop::view::{CaptureState, Icon, Overview, PauseFor, Sentence};
+use crate::sync::LabelStore;
+use device::Device;
+pub use error::HostError;
+pub use events::HostEvent;
+use live::{Live, Told};
+use sent::SentLog;
+use shared::{CaptureFacts, Shared};
+use trail::Trail;
+
+/// Longest time that stopping may take to send what is left; the rest is sent at the
+/// next start.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Events that may wait for a slow listener.
+const EVENTS_MAX: usize = 64;
+
+/// How a host behaves.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// Whether somebody is there to be asked: the app, which waits for an acknowledgement and lives on where
+    /// nothing can be captured. IT runs the other one.
+    pub asks: bool,
+    /// IT's file.
+    pub managed: PathBuf,
+    /// Processes whose windows are left out, beside this process itself.
+    pub own_processes: Vec<u32>,
+}
+
+impl HostOptions {
+    /// For `snag-agent run`.
+    #[must_use]
+    pub fn headless() -> Self {
+        Self {
+            asks: false,
+            managed: Managed::default_path(),
+            own_processes: Vec::new(),
+        }
+    }
+
+    /// For the desktop app.
+    #[must_use]
+    pub fn app() -> Self {
+        Self {
+            asks: true,
+            ..Self::headless()
+        }
+    }
+}
+
+/// Tells how the thread ended.
+type Ending = oneshot::Receiver<Result<(), HostError>>;
+
+/// The agent in this process. Cheap to clone; [`Host::stop`] ends it for all.
+#[derive(Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+    told: mpsc::Sender<Told>,
+    /// How the thread ended; none once somebody was told.
+    thread: Arc<tokio::sync::Mutex<Option<Ending>>>,
+}
+
+impl Host {
+    /// Starts the agent, on the tokio runtime that this is called from.
+    ///
+    /// # Errors
+    /// IT's file can't be followed, or another process has the folder. Without anybody to be asked also: the device
+    /// isn't enrolled, its policy can't be followed, records can't be stored, or capture can't start.
+    pub async fn start(paths: Paths, options: HostOptions) -> Result<Self, HostError> {
+        let managed = Managed::load(&options.managed)?;
+        let identity = if options.asks {
+            None
+        } else {
+            Some(Identity::load(&paths.identity())?)
+        };
+        let opening = paths.clone();
+        let opened = tokio::task::spawn_blocking(move || open_spool(&opening))
+            .await
+            .map_err(|_| HostError::ThreadEnded)?;
+        let spool = match opened {
+            Ok(spool) => Ok(spool),
+            Err(error @ SpoolError::InUse(_)) => {
+                tracing::debug!(%error, "the spool is in use");
+                return Err(HostError::InUse(paths.root().to_owned()));
+            }
+            Err(error) if options.asks => {
+                tracing::error!(%error, "records can't be stored");
+                Err(Sentence::from(&error))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let settings = SettingsStore::load(paths.settings(), managed);
+        let (overview, _) = watch::channel(blank());
+        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let shared = Arc::new(Shared {
+            pause: Mutex::new(Pause::load(&paths.pause())),
+            acknowledged: Mutex::new(Acknowledged::load(&paths.acknowledged())),
+            widened: Mutex::new(None),
+            sent: Arc::new(SentLog::load(paths.sent())),
+            paths,
+            options,
+            runtime: tokio::runtime::Handle::current(),
+            spool,
+            labels: Arc::new(LabelStore::new()),
+            settings: Mutex::new(settings),
+            settings_version: AtomicU64::new(0),
+            device: Mutex::new(None),
+            identity_problem: Mutex::new(None),
+            capture: Mutex::new(CaptureFacts::default()),
+            trail: Mutex::new(Trail::default()),
+            last_key_ms: AtomicU64::new(0),
+            overview,
+            events,
+            stopping: AtomicBool::new(false),
+        });
+        if let (Some(identity), Ok(spool)) = (identity, &shared.spool) {
+            let device = Device::start(identity, spool, &shared.labels, &shared.sent)?;
+            let never = shared.settings.lock().settings("").never_apps.value;
+            convert::policy(&device.policy, &never)?;
+            *shared.device.lock() = Some(device);
+        }
+        let (told, asked) = mpsc::channel();
+        let (first, is_first) = oneshot::channel();
+        let (ended, has_ended) = oneshot::channel();
+        let live = Live::new(Arc::clone(&shared), asked, first);
+        std::thread::Builder::new()
+            .name("snag-live".into())
+            .spawn(move || {
+                let _ = ended.send(live.run());
+            })
+            .map_err(HostError::Thread)?;
+        if !shared.options.asks {
+            is_first.await.map_err(|_| HostError::ThreadEnded)??;
+        }
+        shared.publish();
+        Ok(Self {
+            shared,
+            told,
+            thread: Arc::new(tokio::sync::Mutex::new(Some(has_ended))),
+        })
+    }
+
+    /// Waits until capture ends by itself. Only where nobody is asked: the app's host goes on until it is stopped.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn ended(&self) -> Result<(), HostError> {
+        // Whoever drops this future leaves the answer to the next one who asks.
+        let mut thread = self.thread.lock().await;
+        let Some(ended) = thread.as_mut() else {
+            return std::future::pending().await;
+        };
+        let how = ended.await.unwrap_or(Err(HostError::ThreadEnded));
+        *thread = None;
+        how
+    }
+
+    /// Ends capture, stores what is left, and sends it as far as that takes no longer than five seconds.
+    pub async fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.wake();
+        if let Some(ended) = self.thread.lock().await.take()
+            && let Ok(Err(error)) = ended.await
+        {
+            tracing::error!(%error, "the agent ended with an error");
+        }
+        let device = self.shared.device.lock().take();
+        if let Some(device) = device {
+            device.sync.flush(STOP_DEADLINE).await;
+            if let Ok(sync) = Arc::try_unwrap(device.sync) {
+                sync.stop(STOP_DEADLINE).await;
+            }
+        }
+        // A status that says "running" would be believed for half a minute.
+        let removed = std::fs::remove_file(self.shared.paths.status());
+        let waiting = self
+            .shared
+            .spool
+            .as_ref()
+            .map_or(0, |spool| spool.waiting().records());
+        tracing::info!(
+            waiting_records = waiting,
+            status_removed = removed.is_ok(),
+            "stopped"
+        );
+    }
+
+    /// Everything at a glance.
+    #[must_use]
+    pub fn overview(&self) -> Overview {
+        self.shared.look()
+    }
+
+    /// Follows it.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Overview> {
+        self.shared.overview.subscribe()
+    }
+
+    /// What the person may want to know at once.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<HostEvent> {
+        self.shared.events.subscribe()
+    }
+
+    /// The language that texts outside of windows are in: `en` or `de`.
+    #[must_use]
+    pub fn language(&self) -> &'static str {
+        self.shared.language()
+    }
+
+    /// Captures nothing for a while. Holds from this moment on and over a restart.
+    ///
+    /// # Errors
+    /// When it can't be kept for the next start; it holds for this one all the same.
+    pub fn pause(&self, choice: PauseFor) -> Result<(), Sentence> {
+        let pause = Pause::begin(choice, &Zoned::now());
+        *self.shared.pause.lock() = pause;
+        if let Some(handle) = &self.shared.capture.lock().handle {
+            handle.pause(true);
+        }
+        self.changed();
+        Ok(pause.save(&self.shared.paths.pause())?)
+    }
+
+    /// Ends a pause. Capture goes on within half a second, unless something else stands against it.
+    ///
+    /// # Errors
+    /// When that can't be kept: then it stays paused, for the next start would be.
+    pub fn resume(&self) -> Result<(), Sentence> {
+        Pause::Off.save(&self.shared.paths.pause())?;
+        *self.shared.pause.lock() = Pause::Off;
+        self.changed();
+        Ok(())
+    }
+
+    /// Sends what waits now, and asks for the policy.
+    ///
+    /// # Errors
+    /// When the device isn't enrolled, or something still waits after the time that a person waits.
+    pub async fn sync_now(&self) -> Result<(), Sentence> {
+        let sync = self
+            .shared
+            .device
+            .lock()
+            .as_ref()
+            .map(|device| Arc::clone(&device.sync))
+            .ok_or_else(|| Sentence::plain("problem.not_enrolled"))?;
+        sync.fetch_policy().await;
+        let flushed = sync.flush(Duration::from_secs(30)).await;
+        self.changed();
+        match sync.status().last_error {
+            Some(why) if flushed.left > 0 => {
+                let contact = self
+                    .shared
+                    .policy()
+                    .map(|policy| policy.organisation.contact.clone())
+                    .unwrap_or_default();
+                Err(shared::server_problem(&why, contact))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at everything again, now.
+    fn changed(&self) {
+        self.wake();
+        self.shared.publish();
+    }
+
+    fn wake(&self) {
+        let _ = self.told.send(Told::Wake);
+    }
+}
+
+fn open_spool(paths: &Paths) -> Result<Arc<Spool>, SpoolError> {
+    let (spool, report) = Spool::open(paths.root(), SpoolOptions::default())?;
+    warn_of(&report);
+    Ok(Arc::new(spool))
+}
+
+/// What is shown before the first look.
+fn blank() -> Overview {
+    Overview {
+        icon: Icon::Attention,
+        capture: CaptureState::NotEnrolled,
+        organisation: String::new(),
+        contact: String::new(),
+        waiting_records: 0,
+        waiting_feedback: 0,
+        last_sent_at: None,
+        offline: false,
+        unread_replies: 0,
+        problems: Vec::new(),
+        version: VERSION.to_owned(),
+    }
+}

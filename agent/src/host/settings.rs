@@ -1,0 +1,140 @@
+//! The settings, and the health of what Snag notices with.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use snag_capture::{SourceHealth, SourceState};
+use snag_core::Redactor;
+
+use super::Host;
+use super::shared::server_problem;
+use crate::convert;
+use crate::desktop::view::{HealthLine, Sentence, Settings, SettingsChange};
+
+impl Host {
+    /// The settings as they hold.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let organisation = self.shared.organisation();
+        self.shared.settings.lock().settings(&organisation)
+    }
+
+    /// Whether the organisation lets pictures be sent.
+    #[must_use]
+    pub fn pictures_allowed(&self) -> bool {
+        self.shared.settings.lock().pictures_allowed()
+    }
+
+    /// Sets what is given, all of it or nothing. A program that is left out is left out from this moment on.
+    ///
+    /// # Errors
+    /// A value is locked or makes no sense, or can't be kept.
+    pub fn change_settings(&self, change: &SettingsChange) -> Result<Settings, Sentence> {
+        let organisation = self.shared.organisation();
+        self.shared.settings.lock().change(change, &organisation)?;
+        if change.never_apps.is_some()
+            && let Some(answer) = self.shared.policy()
+        {
+            let never = self.shared.settings.lock().settings("").never_apps.value;
+            if let (Ok(policy), Some(handle)) = (
+                convert::policy(&answer, &never),
+                &self.shared.capture.lock().handle,
+            ) {
+                handle.set_redactor(Arc::new(Redactor::new(&policy)));
+            }
+        }
+        self.shared.settings_version.fetch_add(1, Ordering::Relaxed);
+        self.changed();
+        Ok(self.settings())
+    }
+
+    /// What Snag notices with, what it sends with, and what to do about each.
+    #[must_use]
+    pub fn health(&self) -> Vec<HealthLine> {
+        let mut lines = Vec::new();
+        match self.shared.health() {
+            Some(health) => {
+                for (source, health) in [
+                    ("input", &health.input),
+                    ("windows", &health.window),
+                    ("elements", &health.element),
+                    ("answers", &health.reactions),
+                ] {
+                    lines.push(source_line(source, health));
+                }
+            }
+            None => {
+                let problem = self.shared.capture.lock().problem.clone();
+                lines.push(HealthLine {
+                    source: "input".into(),
+                    ok: false,
+                    sentence: problem.unwrap_or_else(|| Sentence::plain("health.capture.off")),
+                });
+            }
+        }
+        lines.push(self.server_line());
+        lines.push(self.storage_line());
+        lines
+    }
+
+    fn server_line(&self) -> HealthLine {
+        let server = {
+            let device = self.shared.device.lock();
+            device.as_ref().map(|device| device.identity.server.clone())
+        };
+        let failing = self.shared.sync_status().and_then(|sync| sync.last_error);
+        let sentence = match (&server, &failing) {
+            (None, _) => Sentence::plain("health.server.none"),
+            (Some(_), Some(why)) => {
+                let contact = self
+                    .shared
+                    .policy()
+                    .map(|policy| policy.organisation.contact.clone());
+                server_problem(why, contact.unwrap_or_default())
+            }
+            (Some(server), None) => Sentence::new("health.server.ok", [("server", server.clone())]),
+        };
+        HealthLine {
+            source: "server".into(),
+            ok: server.is_some() && failing.is_none(),
+            sentence,
+        }
+    }
+
+    fn storage_line(&self) -> HealthLine {
+        let problem = match &self.shared.spool {
+            Err(problem) => Some(problem.clone()),
+            Ok(_) => self.shared.capture.lock().store_problem.clone(),
+        };
+        let size_kb = self
+            .shared
+            .spool
+            .as_ref()
+            .map_or(0, |spool| spool.size_on_disk() / 1024);
+        HealthLine {
+            source: "storage".into(),
+            ok: problem.is_none(),
+            sentence: problem.unwrap_or_else(|| {
+                Sentence::new("health.storage.ok", [("size_kb", size_kb.to_string())])
+            }),
+        }
+    }
+}
+
+fn source_line(source: &str, health: &SourceHealth) -> HealthLine {
+    let (ok, state) = match health.state {
+        SourceState::Working => (true, "ok"),
+        SourceState::Starting | SourceState::Limited => (true, "limited"),
+        SourceState::Off => (false, "off"),
+    };
+    let key = format!("health.{source}.{state}");
+    HealthLine {
+        source: source.to_owned(),
+        ok,
+        sentence: if state == "ok" {
+            Sentence::plain(&key)
+        } else {
+            Sentence::new(&key, [("reason", health.reason.clone())])
+        },
+    }
+}

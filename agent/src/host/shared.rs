@@ -1,0 +1,318 @@
+//! What the host's thread, its tasks and its callers share.
+//!
+//! **Invariant:** [`Shared::gate`] is the one place that decides whether this desktop is captured, and it says yes
+//! only where every reason against it was looked at.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use jiff::{Timestamp, Zoned};
+use parking_lot::Mutex;
+use snag_capture::{CaptureHandle, Health};
+use snag_spool::Spool;
+use snag_wire::PolicyAnswer;
+use tokio::sync::{broadcast, watch};
+
+use super::HostOptions;
+use super::device::Device;
+use super::events::HostEvent;
+use super::sent::SentLog;
+use super::trail::Trail;
+use crate::commands::VERSION;
+use crate::config::Paths;
+use crate::desktop::data;
+use crate::desktop::pause::{Pause, rule_end};
+use crate::desktop::scope::{Acknowledged, Scope};
+use crate::desktop::settings::SettingsStore;
+use crate::desktop::view::{CaptureState, Icon, Overview, Sentence};
+use crate::sync::{LabelStore, SyncStatus};
+
+/// Days that a server keeps what is sent, where the organisation set nothing else.
+pub(super) const KEPT_DAYS: u32 = 90;
+
+/// Whether this desktop is captured now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// It is.
+    Open,
+    /// It is not, and what was begun stays open.
+    Paused {
+        /// When it goes on by itself.
+        until: Option<Timestamp>,
+    },
+    /// It is not.
+    Closed(CaptureState),
+}
+
+/// What capture said last.
+#[derive(Default)]
+pub(super) struct CaptureFacts {
+    /// While it runs.
+    pub(super) handle: Option<CaptureHandle>,
+    /// Why it doesn't.
+    pub(super) problem: Option<Sentence>,
+    /// Why the policy can't be followed.
+    pub(super) policy_problem: Option<Sentence>,
+    /// Why records can't be stored.
+    pub(super) store_problem: Option<Sentence>,
+    /// Records that wait for the spool.
+    pub(super) pending: u64,
+}
+
+pub(super) struct Shared {
+    pub(super) paths: Paths,
+    pub(super) options: HostOptions,
+    pub(super) runtime: tokio::runtime::Handle,
+    /// The spool, or why there is none.
+    pub(super) spool: Result<Arc<Spool>, Sentence>,
+    pub(super) labels: Arc<LabelStore>,
+    pub(super) sent: Arc<SentLog>,
+    pub(super) settings: Mutex<SettingsStore>,
+    /// Rises when the settings change what is looked at.
+    pub(super) settings_version: AtomicU64,
+    pub(super) pause: Mutex<Pause>,
+    pub(super) acknowledged: Mutex<Option<Acknowledged>>,
+    /// What a policy's version widened, as it was found last: the gate asks often.
+    pub(super) widened: Mutex<Option<(u64, Arc<[Sentence]>)>>,
+    pub(super) device: Mutex<Option<Device>>,
+    /// Why an identity that is there can't be used.
+    pub(super) identity_problem: Mutex<Option<Sentence>>,
+    pub(super) capture: Mutex<CaptureFacts>,
+    pub(super) trail: Mutex<Trail>,
+    /// When a key was hit last, in milliseconds since 1970.
+    pub(super) last_key_ms: AtomicU64,
+    pub(super) overview: watch::Sender<Overview>,
+    pub(super) events: broadcast::Sender<HostEvent>,
+    pub(super) stopping: AtomicBool,
+}
+
+impl Shared {
+    /// The policy in force, if the device is enrolled.
+    pub(super) fn policy(&self) -> Option<Arc<PolicyAnswer>> {
+        self.device
+            .lock()
+            .as_ref()
+            .map(|device| Arc::clone(&device.policy))
+    }
+
+    /// The organisation's name, or nothing.
+    pub(super) fn organisation(&self) -> String {
+        self.policy()
+            .map(|policy| policy.organisation.name.clone())
+            .unwrap_or_default()
+    }
+
+    /// The language that the person chose or that the system has: `en` or `de`.
+    pub(super) fn language(&self) -> &'static str {
+        let chosen = self.settings.lock().settings("").language.value;
+        let german = match chosen.as_str() {
+            "de" => true,
+            "en" => false,
+            _ => ["LC_ALL", "LC_MESSAGES", "LANG"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+                .is_some_and(|locale| locale.starts_with("de")),
+        };
+        if german { "de" } else { "en" }
+    }
+
+    /// The spool, or the sentence that says why there is none.
+    pub(super) fn spool(&self) -> Result<&Arc<Spool>, Sentence> {
+        self.spool.as_ref().map_err(Clone::clone)
+    }
+
+    /// What could be collected under a policy.
+    pub(super) fn scope(&self, policy: &PolicyAnswer) -> Scope {
+        let names = data::declared("en")
+            .map(|declared| declared.data)
+            .unwrap_or_default();
+        Scope::of(policy, names.into_iter().map(|datum| datum.name), KEPT_DAYS)
+    }
+
+    /// What the policy has that wasn't acknowledged; none where nothing ever was.
+    pub(super) fn widened(&self, policy: &PolicyAnswer) -> Option<Arc<[Sentence]>> {
+        let acknowledged = self.acknowledged.lock();
+        let acknowledged = acknowledged.as_ref()?;
+        let mut known = self.widened.lock();
+        if let Some((version, widened)) = &*known
+            && *version == policy.version
+        {
+            return Some(Arc::clone(widened));
+        }
+        let widened: Arc<[Sentence]> = self.scope(policy).wider_than(&acknowledged.scope).into();
+        *known = Some((policy.version, Arc::clone(&widened)));
+        Some(widened)
+    }
+
+    /// Whether this desktop is captured at `now`.
+    pub(super) fn gate(&self, now: &Zoned) -> Gate {
+        let unavailable = |reason: Sentence| Gate::Closed(CaptureState::Unavailable { reason });
+        if let Err(reason) = &self.spool {
+            return unavailable(reason.clone());
+        }
+        if let Some(reason) = self.identity_problem.lock().clone() {
+            return unavailable(reason);
+        }
+        let Some(policy) = self.policy() else {
+            return Gate::Closed(CaptureState::NotEnrolled);
+        };
+        let rules = {
+            let settings = self.settings.lock();
+            if settings.damaged() {
+                return unavailable(Sentence::plain("problem.settings_damaged"));
+            }
+            settings.settings("").pause_rules.value
+        };
+        if self.options.asks && self.widened(&policy).is_none_or(|wider| !wider.is_empty()) {
+            return Gate::Closed(CaptureState::NotAcknowledged);
+        }
+        if let Some(reason) = self.capture.lock().policy_problem.clone() {
+            return unavailable(reason);
+        }
+        let pause = *self.pause.lock();
+        let by_person = pause.holds(now.timestamp());
+        let by_rule = rule_end(&rules, now);
+        if !by_person && by_rule.is_none() {
+            return Gate::Open;
+        }
+        let until = match pause {
+            Pause::UntilResumed => None,
+            Pause::Until { at } if by_person => Some(by_rule.map_or(at, |end| end.max(at))),
+            _ => by_rule,
+        };
+        Gate::Paused { until }
+    }
+
+    /// How sending is going, where the device is enrolled.
+    pub(super) fn sync_status(&self) -> Option<SyncStatus> {
+        self.device
+            .lock()
+            .as_ref()
+            .map(|device| device.sync.status())
+    }
+
+    /// What capture says of itself, while it runs.
+    pub(super) fn health(&self) -> Option<Health> {
+        self.capture
+            .lock()
+            .handle
+            .as_ref()
+            .map(CaptureHandle::health)
+    }
+
+    /// Looks at everything and tells those who follow, where it changed.
+    pub(super) fn publish(&self) {
+        let overview = self.look();
+        self.overview.send_if_modified(|old| {
+            let changed = *old != overview;
+            if changed {
+                *old = overview;
+            }
+            changed
+        });
+    }
+
+    /// Everything at a glance.
+    pub(super) fn look(&self) -> Overview {
+        let capture = match self.gate(&Zoned::now()) {
+            Gate::Closed(state) => state,
+            Gate::Paused { until } => CaptureState::Paused { until },
+            Gate::Open => match self.capture.lock().problem.clone() {
+                Some(reason) => CaptureState::Unavailable { reason },
+                None => CaptureState::Capturing,
+            },
+        };
+        let policy = self.policy();
+        let sync = self.sync_status();
+        let waiting = self.spool.as_ref().ok().map(|spool| spool.waiting());
+        let problems = self.problems(policy.as_deref(), sync.as_ref());
+        let offline = sync.as_ref().is_some_and(|sync| sync.last_error.is_some());
+        let (waiting_feedback, unread_replies) = (0, 0);
+        let icon = match &capture {
+            CaptureState::Paused { .. } => Icon::Paused,
+            CaptureState::Capturing if unread_replies > 0 => Icon::Attention,
+            CaptureState::Capturing if problems.iter().any(needs_person) => Icon::Attention,
+            CaptureState::Capturing if offline => Icon::Offline,
+            CaptureState::Capturing => Icon::Capturing,
+            _ => Icon::Attention,
+        };
+        let pending = self.capture.lock().pending;
+        Overview {
+            icon,
+            capture,
+            organisation: policy
+                .as_ref()
+                .map(|policy| policy.organisation.name.clone())
+                .unwrap_or_default(),
+            contact: policy
+                .as_ref()
+                .map(|policy| policy.organisation.contact.clone())
+                .unwrap_or_default(),
+            waiting_records: waiting.map_or(0, |waiting| waiting.records()) + pending,
+            waiting_feedback,
+            last_sent_at: self.sent.last_at(),
+            offline,
+            unread_replies,
+            problems,
+            version: VERSION.to_owned(),
+        }
+    }
+
+    fn problems(&self, policy: Option<&PolicyAnswer>, sync: Option<&SyncStatus>) -> Vec<Sentence> {
+        let mut problems = Vec::new();
+        if let Err(reason) = &self.spool {
+            problems.push(reason.clone());
+        }
+        problems.extend(self.capture.lock().store_problem.clone());
+        let contact = policy
+            .map(|policy| policy.organisation.contact.clone())
+            .unwrap_or_default();
+        if let Some(why) = sync.and_then(|sync| sync.last_error.clone()) {
+            problems.push(server_problem(&why, contact));
+        }
+        if let Some(refused) = sync
+            .map(|sync| sync.dead_letters)
+            .filter(|count| *count > 0)
+        {
+            problems.push(Sentence::new(
+                "problem.records_refused",
+                [("count", refused.to_string())],
+            ));
+        }
+        problems
+    }
+
+    /// Tells those who listen; nobody may.
+    pub(super) fn tell(&self, event: HostEvent) {
+        let _ = self.events.send(event);
+    }
+
+    /// Whether the process is about to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a problem stays until somebody does something about it. A server that can't be reached comes back by
+/// itself, and refused records are for whoever wants to look.
+fn needs_person(problem: &Sentence) -> bool {
+    !matches!(
+        problem.key.as_str(),
+        "problem.server_unreachable" | "problem.records_refused" | "problem.server_refused"
+    )
+}
+
+/// What keeps the server from taking anything, as a sentence.
+pub(super) fn server_problem(why: &str, contact: String) -> Sentence {
+    if why.contains("(401)") {
+        return Sentence::new("problem.device_unknown", [("contact", contact)]);
+    }
+    let key = if why.contains("certificate") {
+        "problem.certificate"
+    } else if why.contains("refused") {
+        "problem.server_refused"
+    } else {
+        "problem.server_unreachable"
+    };
+    Sentence::new(key, [("reason", why.to_owned())])
+}
