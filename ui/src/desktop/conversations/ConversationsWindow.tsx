@@ -1,0 +1,114 @@
+import { Button, UnstyledButton } from "@mantine/core";
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { Check, Clock, Knot, Person, Warning } from "../../design/icons";
+import { dateTime, say } from "../../i18n";
+import type { Conversation, SubmissionState } from "../../ipc/bindings";
+import * as client from "../../ipc/client";
+import { Problem } from "../parts/Problem";
+import { useAsked } from "../parts/useAsked";
+import type { WindowProps } from "../prepare";
+import "./conversations.css";
+
+/** What the person said and what was answered. */
+export function ConversationsWindow({ overview }: WindowProps) {
+  const { t } = useTranslation();
+  const asked = useAsked(client.conversations);
+  const { again } = asked;
+  const [chosen, setChosen] = useState<string | null>(null);
+
+  // A reply that arrives, or something that was sent, changes the list.
+  const mark = `${overview?.unread_replies ?? 0}/${overview?.waiting_feedback ?? 0}/${overview?.last_sent_at ?? ""}`;
+  useEffect(() => again(), [again, mark]);
+
+  const list = asked.value ?? [];
+  const open = list.find((one) => one.id === chosen) ?? list[0] ?? null;
+
+  const unread = open?.unread ?? 0;
+  const id = open?.id;
+  useEffect(() => {
+    if (id && unread > 0) void client.conversationRead(id).then(again, () => undefined);
+  }, [id, unread, again]);
+
+  return (
+    <main className="conversations" aria-busy={!asked.value && !asked.problem}>
+      <h1 className="sr-only">{t("window.conversations")}</h1>
+      {asked.problem && <Problem sentence={asked.problem} />}
+      {asked.value && list.length === 0 && (
+        <div className="empty">
+          <Knot size={40} />
+          <h2>{t("conversations.empty")}</h2>
+          <p>{t("conversations.empty_text")}</p>
+          <Button onClick={() => void client.openWindow("feedback")}>{t("conversations.give")}</Button>
+        </div>
+      )}
+      {open && (
+        <>
+          <nav className="threads" aria-label={t("window.conversations")}>
+            <ul>
+              {list.map((one) => (
+                <li key={one.id}>
+                  <UnstyledButton className="thread-line" aria-current={one.id === open.id || undefined} onClick={() => setChosen(one.id)}>
+                    <span className="thread-head">
+                      <strong>{one.app || t(`category.${one.category}`)}</strong>
+                      {one.unread > 0 && <span className="badge">{t("conversations.unread", { count: one.unread })}</span>}
+                    </span>
+                    <span className="thread-text">{one.description}</span>
+                    <span className="quiet">{dateTime(one.at)}</span>
+                  </UnstyledButton>
+                </li>
+              ))}
+            </ul>
+          </nav>
+          <Thread conversation={open} />
+        </>
+      )}
+    </main>
+  );
+}
+
+function Thread({ conversation }: { conversation: Conversation }) {
+  const { t } = useTranslation();
+  const { app, category, state, messages } = conversation;
+  return (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- What scrolls must be reached by the keyboard.
+    <section className="thread" tabIndex={0} aria-label={t("conversations.thread")}>
+      <h2>{app ? t("conversations.about", { category: t(`category.${category}`), app }) : t(`category.${category}`)}</h2>
+      <ol>
+        <li className="bubble" data-mine>
+          <span className="bubble-who">
+            <Person size={14} /> {t("conversations.you")} · {dateTime(conversation.at)}
+          </span>
+          <p>{conversation.description}</p>
+          <State state={state} />
+        </li>
+        {messages.map((message) => (
+          <li key={message.id} className="bubble" data-mine={message.author === "" || undefined}>
+            <span className="bubble-who">
+              {message.author || t("conversations.you")} · {dateTime(message.at)}
+            </span>
+            <p>{message.text}</p>
+          </li>
+        ))}
+      </ol>
+      {state.state === "sent" && messages.length === 0 && <p className="quiet">{t("conversations.no_answer")}</p>}
+    </section>
+  );
+}
+
+/** How far it is, by a symbol and in words. */
+function State({ state }: { state: SubmissionState }) {
+  const { t } = useTranslation();
+  const [Icon, text] =
+    state.state === "sent"
+      ? ([Check, t("conversations.state.sent", { at: dateTime(state.at) })] as const)
+      : state.state === "waiting"
+        ? ([Clock, t("conversations.state.waiting")] as const)
+        : ([Warning, say({ key: "refused.unknown", values: { reason: state.reason } })] as const);
+  return (
+    <span className="state" data-state={state.state}>
+      <Icon size={14} /> {text}
+    </span>
+  );
+}

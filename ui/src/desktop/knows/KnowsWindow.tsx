@@ -1,0 +1,284 @@
+import { ActionIcon, Button, NativeSelect, Tabs, TextInput } from "@mantine/core";
+import { useCallback, useState, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+
+import { Export, Left, Right, Search, Trash } from "../../design/icons";
+import { bytes, dateTime, longDate, number } from "../../i18n";
+import type { Sentence } from "../../ipc/bindings";
+import * as client from "../../ipc/client";
+import { useAnnounce } from "../parts/Announcer";
+import { Confirm } from "../parts/Confirm";
+import { Problem } from "../parts/Problem";
+import { useAsked } from "../parts/useAsked";
+import type { WindowProps } from "../prepare";
+import { DayTab, matches } from "./DayTab";
+import { Body, RecordList, usePages } from "./Records";
+import { StateLine } from "./StateLine";
+import "./knows.css";
+
+const TABS = ["day", "waiting", "sent", "refused", "looked"] as const;
+type Tab = (typeof TABS)[number];
+
+/** What Snag knows: a day, what waits, what left, what was refused, who looked. */
+export function KnowsWindow({ overview }: WindowProps) {
+  const { t } = useTranslation();
+  const announce = useAnnounce();
+  const [tab, setTab] = useState<Tab>("day");
+  const [search, setSearch] = useState("");
+  const [date, setDate] = useState<string | undefined>(undefined);
+  const [turn, setTurn] = useState(0);
+  const [chosen, setChosen] = useState<Set<number>>(new Set());
+  const [asking, setAsking] = useState<"day" | "waiting" | "forget" | null>(null);
+  const [problem, setProblem] = useState<Sentence | null>(null);
+  const [exported, setExported] = useState<string | null>(null);
+
+  const day = useAsked(useCallback(() => client.knowsDay(date), [date]));
+  const waiting = usePages(client.knowsWaiting, turn);
+  const refused = usePages(client.knowsRefused, turn);
+  const sent = useAsked(client.knowsSent);
+  const looked = useAsked(client.knowsLooked);
+
+  const save = async () => {
+    setProblem(null);
+    setExported(null);
+    try {
+      const path = await client.exportJson();
+      if (path) {
+        setExported(path);
+        announce(t("knows.exported", { path }));
+      }
+    } catch (thrown) {
+      setProblem(client.asSentence(thrown));
+    }
+  };
+  const renew = () => {
+    setChosen(new Set());
+    setTurn((last) => last + 1);
+    day.again();
+    sent.again();
+  };
+
+  const days = day.value?.days ?? [];
+  const shown = day.value?.date;
+  const at = shown ? days.indexOf(shown) : -1;
+  const waitingTotal = waiting.pages?.total ?? overview?.waiting_records ?? 0;
+
+  const counts: Partial<Record<Tab, number>> = {
+    waiting: waitingTotal,
+    refused: refused.pages?.total ?? 0,
+    looked: looked.value?.length ?? 0,
+  };
+
+  return (
+    <main className="knows">
+      <header className="knows-head">
+        <h1 className="sr-only">{t("window.knows")}</h1>
+        <StateLine overview={overview} />
+        <div className="knows-tools">
+          <TextInput
+            size="xs"
+            type="search"
+            aria-label={t("knows.search")}
+            placeholder={t("knows.search")}
+            leftSection={<Search size={14} />}
+            value={search}
+            onChange={(event) => setSearch(event.currentTarget.value)}
+          />
+          <Button variant="default" size="xs" leftSection={<Export size={14} />} onClick={() => void save()}>
+            {t("knows.export")}
+          </Button>
+        </div>
+      </header>
+      {overview?.problems.map((one) => <Problem key={one.key} sentence={one} />)}
+      {problem && <Problem sentence={problem} kind="danger" />}
+      {exported && <Problem sentence={{ key: "knows.exported", values: { path: exported } }} kind="info" />}
+
+      <Tabs value={tab} onChange={(next) => setTab((next as Tab | null) ?? "day")} keepMounted={false} className="knows-tabs">
+        <Tabs.List aria-label={t("window.knows")}>
+          {TABS.map((one) => (
+            <Tabs.Tab key={one} value={one}>
+              {t(`knows.tab.${one}`)}
+              {(counts[one] ?? 0) > 0 && <span className="count">{number(counts[one] ?? 0)}</span>}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+
+        <Panel value="day">
+          {day.problem && <Problem sentence={day.problem} />}
+          {day.value && (
+            <div className="list-tools">
+              <ActionIcon variant="default" aria-label={t("knows.day_before")} disabled={at < 0 || at >= days.length - 1} onClick={() => setDate(days[at + 1])}>
+                <Left size={16} />
+              </ActionIcon>
+              <NativeSelect
+                size="xs"
+                aria-label={t("knows.which_day")}
+                value={day.value.date}
+                onChange={(event) => setDate(event.currentTarget.value)}
+                data={(days.includes(day.value.date) ? days : [day.value.date, ...days]).map((one) => ({ value: one, label: longDate(one) }))}
+              />
+              <ActionIcon variant="default" aria-label={t("knows.day_after")} disabled={at <= 0} onClick={() => setDate(days[at - 1])}>
+                <Right size={16} />
+              </ActionIcon>
+              <span className="strip-fill" />
+              <Button variant="default" size="xs" leftSection={<Trash size={14} />} onClick={() => setAsking("day")}>
+                {t("knows.delete_day")}
+              </Button>
+            </div>
+          )}
+          {day.value && <DayTab key={day.value.date} day={day.value} search={search} />}
+        </Panel>
+
+        <Panel value="waiting">
+          {waiting.problem && <Problem sentence={waiting.problem} />}
+          {waiting.pages && (
+            <>
+              <p className="lead">{t("knows.waiting_text", { count: waiting.pages.total })}</p>
+              {waiting.pages.total > 0 && (
+                <div className="list-tools">
+                  <Button variant="default" size="xs" leftSection={<Trash size={14} />} onClick={() => setAsking("waiting")}>
+                    {chosen.size > 0 ? t("knows.delete_chosen", { count: chosen.size }) : t("knows.delete_all")}
+                  </Button>
+                  {chosen.size > 0 && (
+                    <Button variant="subtle" size="xs" onClick={() => setChosen(new Set())}>
+                      {t("knows.choose_none")}
+                    </Button>
+                  )}
+                  <span className="strip-fill" />
+                  <Button variant="subtle" size="xs" onClick={() => void client.syncNow().then(renew, (thrown: unknown) => setProblem(client.asSentence(thrown)))}>
+                    {t("knows.send_now")}
+                  </Button>
+                </div>
+              )}
+              <Body body={waiting.pages.body} />
+              <RecordList pages={waiting.pages} search={search} onMore={() => void waiting.more()} chosen={chosen} onChosen={setChosen} />
+            </>
+          )}
+        </Panel>
+
+        <Panel value="sent">
+          {sent.problem && <Problem sentence={sent.problem} />}
+          {sent.value && (
+            <>
+              <p className="lead">{sent.value.length === 0 ? t("knows.sent_empty") : t("knows.sent_text")}</p>
+              <div className="list-tools">
+                <Button variant="default" size="xs" leftSection={<Trash size={14} />} onClick={() => setAsking("forget")}>
+                  {t("knows.forget")}
+                </Button>
+              </div>
+              {sent.value.length > 0 && (
+                <table className="table">
+                  <thead>
+                    <tr>
+                      <th scope="col">{t("knows.sent_at")}</th>
+                      <th scope="col" className="num">{t("knows.records")}</th>
+                      <th scope="col" className="num">{t("knows.size")}</th>
+                      <th scope="col" className="num">{t("knows.refused")}</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {sent.value
+                      .filter((one) => matches(search, dateTime(one.at)))
+                      .map((one) => (
+                        <tr key={one.at}>
+                          <td>{dateTime(one.at)}</td>
+                          <td className="num">{number(one.records)}</td>
+                          <td className="num">{bytes(one.bytes)}</td>
+                          <td className="num">{number(one.refused)}</td>
+                        </tr>
+                      ))}
+                  </tbody>
+                </table>
+              )}
+            </>
+          )}
+        </Panel>
+
+        <Panel value="refused">
+          {refused.problem && <Problem sentence={refused.problem} />}
+          {refused.pages && (
+            <>
+              <p className="lead">{refused.pages.total === 0 ? t("knows.refused_empty") : t("knows.refused_text", { count: refused.pages.total })}</p>
+              <RecordList pages={refused.pages} search={search} onMore={() => void refused.more()} />
+            </>
+          )}
+        </Panel>
+
+        <Panel value="looked">
+          {looked.problem && <Problem sentence={looked.problem} />}
+          {looked.value && (
+            <>
+              <p className="lead">{looked.value.length === 0 ? t("knows.looked_empty") : t("knows.looked_text")}</p>
+              {looked.value.length > 0 && (
+                <table className="table">
+                  <thead>
+                    <tr>
+                      <th scope="col">{t("knows.looked_at")}</th>
+                      <th scope="col">{t("knows.looked_who")}</th>
+                      <th scope="col">{t("knows.looked_role")}</th>
+                      <th scope="col">{t("knows.looked_did")}</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {looked.value
+                      .filter((one) => matches(search, one.actor, one.role, one.action, one.feedback))
+                      .map((one, index) => (
+                        <tr key={index}>
+                          <td>{dateTime(one.at)}</td>
+                          <td>{one.actor}</td>
+                          <td>{t([`knows.role.${one.role}`, "knows.role.other"], { role: one.role })}</td>
+                          <td>
+                            {t([`knows.action.${one.action.replaceAll(".", "_")}`, "knows.action.other"], { action: one.action })}
+                            {one.feedback && <code className="ref">{one.feedback.slice(0, 8)}</code>}
+                          </td>
+                        </tr>
+                      ))}
+                  </tbody>
+                </table>
+              )}
+            </>
+          )}
+        </Panel>
+      </Tabs>
+
+      <Confirm
+        opened={asking === "day"}
+        onClose={() => setAsking(null)}
+        title={t("knows.delete_day_title", { date: shown ? longDate(shown) : "" })}
+        text={t("knows.delete_day_text")}
+        action={t("common.delete")}
+        done={t("knows.deleted")}
+        act={() => client.deleteDay(shown ?? "")}
+        onDone={renew}
+      />
+      <Confirm
+        opened={asking === "waiting"}
+        onClose={() => setAsking(null)}
+        title={t("knows.delete_waiting_title", { count: chosen.size > 0 ? chosen.size : waitingTotal })}
+        text={t("knows.delete_waiting_text")}
+        action={t("common.delete")}
+        done={t("knows.deleted")}
+        act={() => client.deleteWaiting(chosen.size > 0 ? [...chosen] : null)}
+        onDone={renew}
+      />
+      <Confirm
+        opened={asking === "forget"}
+        onClose={() => setAsking(null)}
+        title={t("knows.forget_title")}
+        text={t("knows.forget_text", { organisation: overview?.organisation || t("common.your_organisation") })}
+        action={t("knows.forget_action")}
+        done={t("problem.deletion_asked")}
+        act={client.requestDeletion}
+        onDone={renew}
+      />
+    </main>
+  );
+}
+
+function Panel({ value, children }: { value: Tab; children: ReactNode }) {
+  return (
+    <Tabs.Panel value={value} className="knows-panel" tabIndex={0}>
+      {children}
+    </Tabs.Panel>
+  );
+}
