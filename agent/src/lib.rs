@@ -12,5 +12,6 @@ pub mod host;
 pub mod pipeline;
 pub mod recording;
 pub mod replay;
+pub mod screenshot;
 pub mod status;
 pub mod sync;

@@ -9,9 +9,11 @@
 //! | [`data`] | `data.yaml`: what can leave, in the person's language |
 //! | [`scope`] | what an acknowledgement is of, and what a policy widened |
 //! | [`pause`] | until when nothing is captured |
+//! | [`feedback`] | drafts, submissions that wait, conversations |
 //! | [`settings`] | what the person set and what IT locked |
 
 pub mod data;
+pub mod feedback;
 pub mod pause;
 pub mod scope;
 pub mod sentence;

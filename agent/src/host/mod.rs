@@ -9,23 +9,42 @@
 //! | [`live`] | the thread that reads capture and feeds the pipeline |
 //! | [`shared`] | what all share, and whether this desktop is captured |
 //! | [`device`] | whom the device is enrolled with |
+//! | [`form`] | the feedback form |
+//! | [`post`] | sends what people said, reads what was answered |
 //! | [`trail`] | the last minute's steps |
 //! | [`sent`] | what was sent lately |
 //! | [`events`] | what the person may want to know at once |
 
-#[allow(dead_code, reason = "as above")]
 mod device;
 mod error;
 mod events;
 mod first_run;
-#[allow(dead_code, reason = "as above")]
+#[allow(
+    dead_code,
+    reason = "the SDK and the window of what is known come next"
+)]
+mod form;
+#[allow(
+    dead_code,
+    reason = "the SDK and the window of what is known come next"
+)]
 mod live;
-#[allow(dead_code, reason = "the window that shows it comes next")]
+mod post;
+#[allow(
+    dead_code,
+    reason = "the SDK and the window of what is known come next"
+)]
 mod sent;
 mod settings;
-#[allow(dead_code, reason = "as above")]
+#[allow(
+    dead_code,
+    reason = "the SDK and the window of what is known come next"
+)]
 mod shared;
-#[allow(dead_code, reason = "the form that shows them comes next")]
+#[allow(
+    dead_code,
+    reason = "the SDK and the window of what is known come next"
+)]
 mod trail;
 mod words;
 
@@ -38,11 +57,13 @@ use std::time::Duration;
 use jiff::Zoned;
 use parking_lot::Mutex;
 use snag_spool::{Spool, SpoolError, SpoolOptions};
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use crate::commands::{VERSION, warn_of};
 use crate::config::{Identity, Paths};
 use crate::convert;
+use crate::desktop::feedback::form::DraftFiles;
+use crate::desktop::feedback::store::Store;
 use crate::desktop::pause::Pause;
 use crate::desktop::scope::Acknowledged;
 use crate::desktop::settings::{Managed, SettingsStore};
@@ -51,6 +72,7 @@ use crate::sync::LabelStore;
 use device::Device;
 pub use error::HostError;
 pub use events::HostEvent;
+pub use form::Opening;
 use live::{Live, Told};
 use sent::SentLog;
 use shared::{CaptureFacts, Shared};
@@ -63,6 +85,9 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// Events that may wait for a slow listener.
 const EVENTS_MAX: usize = 64;
 
+/// How often replies are asked for: a desk answers within hours, and a person who waits asks by looking.
+const REPLIES_EVERY: Duration = Duration::from_secs(60);
+
 /// How a host behaves.
 #[derive(Debug, Clone)]
 pub struct HostOptions {
@@ -73,6 +98,8 @@ pub struct HostOptions {
     pub managed: PathBuf,
     /// Processes whose windows are left out, beside this process itself.
     pub own_processes: Vec<u32>,
+    /// How often replies are asked for, where something was said.
+    pub replies_every: Duration,
 }
 
 impl HostOptions {
@@ -83,6 +110,7 @@ impl HostOptions {
             asks: false,
             managed: Managed::default_path(),
             own_processes: Vec::new(),
+            replies_every: REPLIES_EVERY,
         }
     }
 
@@ -138,6 +166,7 @@ impl Host {
             Err(error) => return Err(error.into()),
         };
         let settings = SettingsStore::load(paths.settings(), managed);
+        let said = paths.feedback();
         let (overview, _) = watch::channel(blank());
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let shared = Arc::new(Shared {
@@ -156,6 +185,12 @@ impl Host {
             identity_problem: Mutex::new(None),
             capture: Mutex::new(CaptureFacts::default()),
             trail: Mutex::new(Trail::default()),
+            feedback: Store::load(said.join("items")),
+            post: Notify::new(),
+            drafts: DraftFiles::in_folder(said),
+            form: Mutex::new(None),
+            opening: Mutex::new(None),
+            app_state: Mutex::new(None),
             last_key_ms: AtomicU64::new(0),
             overview,
             events,
@@ -179,6 +214,9 @@ impl Host {
             .map_err(HostError::Thread)?;
         if !shared.options.asks {
             is_first.await.map_err(|_| HostError::ThreadEnded)??;
+        }
+        if shared.options.asks {
+            tokio::spawn(post::run(Arc::clone(&shared)));
         }
         shared.publish();
         Ok(Self {
@@ -207,6 +245,7 @@ impl Host {
     pub async fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.wake();
+        self.shared.post.notify_one();
         if let Some(ended) = self.thread.lock().await.take()
             && let Ok(Err(error)) = ended.await
         {
@@ -294,6 +333,7 @@ impl Host {
             .as_ref()
             .map(|device| Arc::clone(&device.sync))
             .ok_or_else(|| Sentence::plain("problem.not_enrolled"))?;
+        self.shared.post.notify_one();
         sync.fetch_policy().await;
         let flushed = sync.flush(Duration::from_secs(30)).await;
         self.changed();

@@ -11,16 +11,19 @@ use parking_lot::Mutex;
 use snag_capture::{CaptureHandle, Health};
 use snag_spool::Spool;
 use snag_wire::PolicyAnswer;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use super::HostOptions;
 use super::device::Device;
 use super::events::HostEvent;
+use super::form::Opening;
 use super::sent::SentLog;
 use super::trail::Trail;
 use crate::commands::VERSION;
 use crate::config::Paths;
 use crate::desktop::data;
+use crate::desktop::feedback::form::{DraftFiles, Form};
+use crate::desktop::feedback::store::Store;
 use crate::desktop::pause::{Pause, rule_end};
 use crate::desktop::scope::{Acknowledged, Scope};
 use crate::desktop::settings::SettingsStore;
@@ -79,6 +82,17 @@ pub(super) struct Shared {
     pub(super) identity_problem: Mutex<Option<Sentence>>,
     pub(super) capture: Mutex<CaptureFacts>,
     pub(super) trail: Mutex<Trail>,
+    /// What was said, and what was answered.
+    pub(super) feedback: Store,
+    /// Wakes the task that sends it.
+    pub(super) post: Notify,
+    pub(super) drafts: DraftFiles,
+    /// The form, while it is open.
+    pub(super) form: Mutex<Option<Form>>,
+    /// What the form is to open with.
+    pub(super) opening: Mutex<Option<Opening>>,
+    /// What a program said of its own state, through the SDK.
+    pub(super) app_state: Mutex<Option<serde_json::Map<String, serde_json::Value>>>,
     /// When a key was hit last, in milliseconds since 1970.
     pub(super) last_key_ms: AtomicU64,
     pub(super) overview: watch::Sender<Overview>,
@@ -227,10 +241,10 @@ impl Shared {
         let waiting = self.spool.as_ref().ok().map(|spool| spool.waiting());
         let problems = self.problems(policy.as_deref(), sync.as_ref());
         let offline = sync.as_ref().is_some_and(|sync| sync.last_error.is_some());
-        let (waiting_feedback, unread_replies) = (0, 0);
+        let said = self.feedback.counts();
         let icon = match &capture {
             CaptureState::Paused { .. } => Icon::Paused,
-            CaptureState::Capturing if unread_replies > 0 => Icon::Attention,
+            CaptureState::Capturing if said.unread > 0 => Icon::Attention,
             CaptureState::Capturing if problems.iter().any(needs_person) => Icon::Attention,
             CaptureState::Capturing if offline => Icon::Offline,
             CaptureState::Capturing => Icon::Capturing,
@@ -249,10 +263,10 @@ impl Shared {
                 .map(|policy| policy.organisation.contact.clone())
                 .unwrap_or_default(),
             waiting_records: waiting.map_or(0, |waiting| waiting.records()) + pending,
-            waiting_feedback,
+            waiting_feedback: said.waiting,
             last_sent_at: self.sent.last_at(),
             offline,
-            unread_replies,
+            unread_replies: said.unread,
             problems,
             version: VERSION.to_owned(),
         }
@@ -279,6 +293,13 @@ impl Shared {
                 [("count", refused.to_string())],
             ));
         }
+        let refused = self.feedback.counts().refused;
+        if refused > 0 {
+            problems.push(Sentence::new(
+                "problem.feedback_refused",
+                [("count", refused.to_string())],
+            ));
+        }
         problems
     }
 
@@ -298,7 +319,10 @@ impl Shared {
 fn needs_person(problem: &Sentence) -> bool {
     !matches!(
         problem.key.as_str(),
-        "problem.server_unreachable" | "problem.records_refused" | "problem.server_refused"
+        "problem.server_unreachable"
+            | "problem.records_refused"
+            | "problem.server_refused"
+            | "problem.feedback_refused"
     )
 }
 

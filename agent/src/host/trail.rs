@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use snag_core as core;
-use snag_wire::{IncidentKind, LabelHash, TrailStep};
+use snag_wire::{LabelHash, TrailStep};
 
 use crate::convert;
 use crate::sync::LabelStore;
@@ -37,11 +37,19 @@ struct Step {
 #[derive(Default)]
 pub(super) struct Trail {
     steps: VecDeque<Step>,
+    session: Option<u32>,
+    /// The program and the screen that had the focus last.
+    place: Option<(Arc<str>, LabelHash)>,
 }
 
 impl Trail {
     /// A record was made; its time is milliseconds since 1970.
     pub(super) fn record(&mut self, record: &core::Record) {
+        self.session = Some(record.session);
+        if matches!(record.body, core::Body::Event(_)) {
+            let hash = convert::hash(record.screen.label);
+            self.place = Some((Arc::clone(&record.screen.app), hash));
+        }
         let what = match &record.body {
             core::Body::Event(event) if event.kind != core::EventKind::Move => {
                 What::Event(event.clone())
@@ -69,7 +77,19 @@ impl Trail {
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.steps.clear();
+        *self = Self::default();
+    }
+
+    /// The device's session.
+    pub(super) fn session(&self) -> Option<u32> {
+        self.session
+    }
+
+    /// The program and the screen that had the focus last.
+    pub(super) fn place(&self) -> Option<(String, LabelHash)> {
+        self.place
+            .as_ref()
+            .map(|(app, screen)| (app.to_string(), *screen))
     }
 
     fn push(&mut self, step: Step) {
@@ -100,7 +120,7 @@ impl Trail {
                     .take(snag_wire::limits::STEP_CHARS_MAX)
                     .collect(),
                 incident: match &step.what {
-                    What::Incident(incident) => Some(incident_kind(incident.kind)),
+                    What::Incident(incident) => Some(convert::incident_kind(incident.kind)),
                     _ => None,
                 },
                 app: step.app.to_string(),
@@ -112,11 +132,6 @@ impl Trail {
             })
             .collect()
     }
-}
-
-/// The core's kind as the contract has it.
-pub(super) fn incident_kind(kind: core::IncidentKind) -> IncidentKind {
-    convert::incident_kind(kind)
 }
 
 fn words(step: &Step, labels: &LabelStore, german: bool) -> String {

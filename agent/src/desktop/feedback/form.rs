@@ -1,0 +1,351 @@
+//! The open form, and its draft on disk.
+//!
+//! The draft is written with each save, so that a crash loses nothing that was typed. Its picture is written with the
+//! areas that are hidden at that moment already painted over; where an earlier draft had less hidden, the earlier
+//! file is overwritten before it is replaced. The original is in memory, and only while the form is open.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use snag_wire::{Size, Target, TrailStep};
+use uuid::Uuid;
+
+use crate::config::{create_private_dir, write_private};
+use crate::desktop::view::{Area, Draft, Occasion, PictureSource};
+use crate::screenshot::Picture;
+
+/// What is known around a draft.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// When the form opened: what the steps count back from.
+    pub opened_at: Timestamp,
+    /// What it is about.
+    pub target: Target,
+    /// The device's session.
+    pub session: Option<u32>,
+    /// What opened the form.
+    pub occasion: Option<Occasion>,
+    /// The steps that are offered.
+    pub steps: Vec<TrailStep>,
+    /// What the program added.
+    pub app_state: Option<Map<String, Value>>,
+    /// The screen's size.
+    pub screen: Option<Size>,
+    /// The window's size.
+    pub window: Option<Size>,
+}
+
+/// A picture in the form.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Names it: another picture has another id.
+    pub id: String,
+    /// What it shows.
+    pub source: PictureSource,
+    /// Its pixels, without what the person hid.
+    pub picture: Arc<Picture>,
+}
+
+/// The open form.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// What the person wrote.
+    pub draft: Draft,
+    /// What is known around it.
+    pub around: Circumstances,
+    /// The picture.
+    pub held: Option<Held>,
+    /// The picture and the hidden areas that are on disk.
+    stored: Option<(String, Vec<Area>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    draft: Draft,
+    around: Circumstances,
+    picture: Option<KeptPicture>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptPicture {
+    source: PictureSource,
+    /// In the picture's pixels on disk already.
+    hidden: Vec<Area>,
+}
+
+impl Form {
+    /// A form with nothing in it yet.
+    #[must_use]
+    pub fn new(around: Circumstances, held: Option<Held>) -> Self {
+        Self {
+            draft: Draft {
+                id: Uuid::now_v7(),
+                category: None,
+                description: String::new(),
+                rating: None,
+                tags: Vec::new(),
+                steps: Vec::new(),
+                with_picture: held.is_some(),
+                crop: None,
+                hidden: Vec::new(),
+                marks: Vec::new(),
+            },
+            around,
+            held,
+            stored: None,
+        }
+    }
+
+    /// Whether the person put anything into it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let draft = &self.draft;
+        draft.category.is_none()
+            && draft.description.trim().is_empty()
+            && draft.rating.is_none()
+            && draft.tags.is_empty()
+            && draft.steps.is_empty()
+            && draft.marks.is_empty()
+            && draft.hidden.is_empty()
+    }
+}
+
+/// Where the draft is.
+#[derive(Debug, Clone)]
+pub struct DraftFiles {
+    folder: PathBuf,
+}
+
+impl DraftFiles {
+    /// In this folder, which is made when a draft is saved.
+    #[must_use]
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    fn text(&self) -> PathBuf {
+        self.folder.join("draft.json")
+    }
+
+    fn picture(&self) -> PathBuf {
+        self.folder.join("draft.picture")
+    }
+
+    /// Writes what the form holds.
+    ///
+    /// # Errors
+    /// The file system's; what was there before is there still.
+    pub fn save(&self, form: &mut Form) -> io::Result<()> {
+        create_private_dir(&self.folder)?;
+        match form.held.as_ref().filter(|_| form.draft.with_picture) {
+            Some(held) => {
+                let wanted = (held.id.clone(), form.draft.hidden.clone());
+                if form.stored.as_ref() != Some(&wanted) {
+                    let encoded = held
+                        .picture
+                        .finished(&form.draft.hidden, None)
+                        .encode()
+                        .map_err(|error| io::Error::other(error.to_string()))?;
+                    scrub(&self.picture())?;
+                    write_private(&self.picture(), &encoded.bytes)?;
+                    form.stored = Some(wanted);
+                }
+            }
+            None => {
+                remove(&self.picture())?;
+                form.stored = None;
+            }
+        }
+        let kept = Kept {
+            draft: form.draft.clone(),
+            around: form.around.clone(),
+            picture: form
+                .held
+                .as_ref()
+                .filter(|_| form.stored.is_some())
+                .map(|held| KeptPicture {
+                    source: held.source.clone(),
+                    hidden: form.draft.hidden.clone(),
+                }),
+        };
+        write_private(
+            &self.text(),
+            &serde_json::to_vec(&kept).map_err(io::Error::other)?,
+        )
+    }
+
+    /// The draft that was left, if there is one that can be read.
+    #[must_use]
+    pub fn load(&self) -> Option<Form> {
+        let kept: Kept = serde_json::from_slice(&std::fs::read(self.text()).ok()?).ok()?;
+        let picture = kept.picture.and_then(|kept| {
+            let picture = Picture::decode(&std::fs::read(self.picture()).ok()?).ok()?;
+            Some((kept, picture))
+        });
+        let id = Uuid::new_v4().to_string();
+        let stored = picture
+            .as_ref()
+            .map(|(kept, _)| (id.clone(), kept.hidden.clone()));
+        let held = picture.map(|(kept, picture)| Held {
+            id,
+            source: kept.source,
+            picture: Arc::new(picture),
+        });
+        let mut draft = kept.draft;
+        draft.with_picture &= held.is_some();
+        Some(Form {
+            draft,
+            around: kept.around,
+            held,
+            stored,
+        })
+    }
+
+    /// Removes the draft and its picture.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn discard(&self) -> io::Result<()> {
+        remove(&self.picture())?;
+        remove(&self.text())
+    }
+}
+
+/// Overwrites a file's bytes and removes it. What a disk keeps of it elsewhere is beyond a program.
+fn remove(path: &Path) -> io::Result<()> {
+    scrub(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn scrub(path: &Path) -> io::Result<()> {
+    let mut file = match std::fs::OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut left = file.metadata()?.len();
+    let zeros = [0_u8; 64 << 10];
+    while left > 0 {
+        let part = usize::try_from(left).map_or(zeros.len(), |left| left.min(zeros.len()));
+        file.write_all(&zeros[..part])?;
+        left -= part as u64;
+    }
+    file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around() -> Circumstances {
+        Circumstances {
+            opened_at: Timestamp::UNIX_EPOCH,
+            target: Target {
+                app: "excel".into(),
+                ..Target::default()
+            },
+            session: Some(3),
+            occasion: None,
+            steps: Vec::new(),
+            app_state: None,
+            screen: None,
+            window: None,
+        }
+    }
+
+    fn held() -> Held {
+        let size = Size {
+            width: 40,
+            height: 30,
+        };
+        Held {
+            id: "one".into(),
+            source: PictureSource {
+                id: "screen:0".into(),
+                name: "DP-1".into(),
+                is_screen: true,
+                size,
+            },
+            picture: Arc::new(Picture::new(size, vec![0xee; 3_600]).unwrap()),
+        }
+    }
+
+    fn hidden() -> Area {
+        Area {
+            x: 10.0,
+            y: 10.0,
+            width: 5.0,
+            height: 5.0,
+        }
+    }
+
+    #[test]
+    fn a_draft_survives_with_what_was_hidden_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = DraftFiles::in_folder(folder.path().join("feedback"));
+        assert!(files.load().is_none());
+        let mut form = Form::new(around(), Some(held()));
+        form.draft.description = "The list is empty".into();
+        files.save(&mut form).unwrap();
+        form.draft.hidden.push(hidden());
+        files.save(&mut form).unwrap();
+        let again = files.load().unwrap();
+        assert_eq!(again.draft, form.draft);
+        assert_eq!(again.around, form.around);
+        let stored = again.held.unwrap();
+        let at = (12 * 40 + 12) * 3;
+        assert_eq!(&stored.picture.rgb()[at..at + 3], [0x1c; 3]);
+        assert_eq!(&stored.picture.rgb()[..3], [0xee; 3]);
+        let original = form.held.as_ref().unwrap();
+        assert_eq!(
+            &original.picture.rgb()[at..at + 3],
+            [0xee; 3],
+            "undo is possible"
+        );
+        files.discard().unwrap();
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("feedback"))
+                .unwrap()
+                .count(),
+            0
+        );
+        assert!(files.load().is_none());
+    }
+
+    #[test]
+    fn without_the_picture_it_is_not_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = DraftFiles::in_folder(folder.path().to_owned());
+        let mut form = Form::new(around(), Some(held()));
+        files.save(&mut form).unwrap();
+        assert!(folder.path().join("draft.picture").exists());
+        form.draft.with_picture = false;
+        files.save(&mut form).unwrap();
+        assert!(!folder.path().join("draft.picture").exists());
+        assert!(files.load().unwrap().held.is_none());
+    }
+
+    #[test]
+    fn garbage_is_no_draft() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = DraftFiles::in_folder(folder.path().to_owned());
+        let mut form = Form::new(around(), Some(held()));
+        files.save(&mut form).unwrap();
+        std::fs::write(folder.path().join("draft.picture"), b"no picture").unwrap();
+        let again = files.load().unwrap();
+        assert!(
+            again.held.is_none() && !again.draft.with_picture,
+            "the words are there"
+        );
+        std::fs::write(folder.path().join("draft.json"), b"{").unwrap();
+        assert!(files.load().is_none());
+        files.discard().unwrap();
+    }
+}

@@ -1,0 +1,605 @@
+//! Submissions that wait, were sent or refused, with their replies: a file each.
+//!
+//! **Invariants:** what was accepted here is on disk, or the caller is told; submissions leave in the order in which
+//! they were made; the picture goes as soon as the server has it, the words stay as the person's side of the
+//! conversation.
+
+use std::io;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use snag_wire::{Category, Reply};
+use uuid::Uuid;
+
+use super::submission::Outgoing;
+use crate::config::{create_private_dir, write_private};
+use crate::desktop::view::{Conversation, Message, Sentence, SubmissionState};
+
+/// Submissions that may wait: with pictures, some hundred megabytes at the very most.
+pub const WAITING_MAX: usize = 50;
+
+/// Conversations that are kept; the oldest that are over go.
+const CONVERSATIONS_MAX: usize = 200;
+
+/// Replies kept of one conversation.
+const MESSAGES_MAX: usize = 200;
+
+/// A submission and what became of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Item {
+    /// Rises with each submission.
+    order: u64,
+    id: Uuid,
+    at: Timestamp,
+    category: Category,
+    description: String,
+    app: String,
+    /// The exact body; empty once the server has it.
+    body: String,
+    /// The picture's type while it waits; its bytes are in a file beside.
+    picture: Option<String>,
+    /// The server has the words.
+    posted: bool,
+    state: SubmissionState,
+    messages: Vec<Message>,
+    /// Replies that were seen.
+    seen: usize,
+}
+
+/// What to do next for a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Send the words.
+    Words {
+        /// The submission.
+        id: Uuid,
+        /// The exact body.
+        body: Vec<u8>,
+    },
+    /// Send the picture.
+    Picture {
+        /// The submission.
+        id: Uuid,
+        /// `image/webp` or `image/jpeg`.
+        mime: String,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// All submissions.
+pub struct Store {
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By rising order.
+    items: Vec<Item>,
+    /// Where the replies were read up to.
+    after: String,
+}
+
+impl Store {
+    /// Reads what is there; pictures of no submission are removed.
+    #[must_use]
+    pub fn load(folder: PathBuf) -> Self {
+        let mut items: Vec<Item> = Vec::new();
+        let mut pictures = Vec::new();
+        for path in std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+        {
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("json") if path.file_name().is_some_and(|name| name != "replies.json") => {
+                    let read = std::fs::read(&path)
+                        .map_err(|error| error.to_string())
+                        .and_then(|bytes| {
+                            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+                        });
+                    match read {
+                        Ok(item) => items.push(item),
+                        Err(error) => {
+                            tracing::error!(path = %path.display(), error, "a submission can't be read");
+                        }
+                    }
+                }
+                Some("picture") => pictures.push(path),
+                Some("tmp") => {
+                    let _ = std::fs::remove_file(&path);
+                }
+                _ => {}
+            }
+        }
+        items.sort_by_key(|item| item.order);
+        for path in pictures {
+            let wanted = items.iter().any(|item| {
+                item.picture.is_some()
+                    && path
+                        .file_stem()
+                        .is_some_and(|stem| stem == item.id.to_string().as_str())
+            });
+            if !wanted {
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+        let after = std::fs::read(folder.join("replies.json"))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        Self {
+            folder,
+            state: Mutex::new(State { items, after }),
+        }
+    }
+
+    fn item_path(&self, id: Uuid) -> PathBuf {
+        self.folder.join(format!("{id}.json"))
+    }
+
+    fn picture_path(&self, id: Uuid) -> PathBuf {
+        self.folder.join(format!("{id}.picture"))
+    }
+
+    fn write(&self, item: &Item) -> io::Result<()> {
+        let bytes = serde_json::to_vec(item).map_err(io::Error::other)?;
+        write_private(&self.item_path(item.id), &bytes)
+    }
+
+    /// Takes a submission: once this returns it survives a crash and is sent when the server can be reached.
+    ///
+    /// # Errors
+    /// It can't be stored, or too many wait: then nothing of it is here.
+    pub fn add(&self, outgoing: &Outgoing) -> Result<(), Sentence> {
+        let submission = &outgoing.submission;
+        let mut state = self.state.lock();
+        if state.items.iter().any(|item| item.id == submission.id) {
+            return Ok(());
+        }
+        let waiting = state.items.iter().filter(|item| item.waits()).count();
+        if waiting >= WAITING_MAX {
+            return Err(Sentence::new(
+                "refused.too_many",
+                [
+                    ("what", "waiting".to_owned()),
+                    ("max", WAITING_MAX.to_string()),
+                ],
+            ));
+        }
+        let item = Item {
+            order: state.items.last().map_or(1, |item| item.order + 1),
+            id: submission.id,
+            at: submission.created_at,
+            category: submission.category,
+            description: submission.description.clone(),
+            app: submission.target.app.clone(),
+            body: String::from_utf8_lossy(&outgoing.body).into_owned(),
+            picture: outgoing
+                .picture
+                .as_ref()
+                .map(|picture| picture.mime.to_owned()),
+            posted: false,
+            state: SubmissionState::Waiting,
+            messages: Vec::new(),
+            seen: 0,
+        };
+        create_private_dir(&self.folder)?;
+        let stored = match &outgoing.picture {
+            Some(picture) => write_private(&self.picture_path(item.id), &picture.bytes),
+            None => Ok(()),
+        }
+        .and_then(|()| self.write(&item));
+        if let Err(error) = stored {
+            let _ = std::fs::remove_file(self.picture_path(item.id));
+            let _ = std::fs::remove_file(self.item_path(item.id));
+            return Err(error.into());
+        }
+        state.items.push(item);
+        self.forget_oldest(&mut state);
+        Ok(())
+    }
+
+    fn forget_oldest(&self, state: &mut State) {
+        while state.items.len() > CONVERSATIONS_MAX {
+            let Some(at) = state
+                .items
+                .iter()
+                .position(|item| matches!(item.state, SubmissionState::Sent { .. }))
+            else {
+                return;
+            };
+            let item = state.items.remove(at);
+            let _ = std::fs::remove_file(self.item_path(item.id));
+        }
+    }
+
+    /// What to send next: the oldest that waits.
+    #[must_use]
+    pub fn next(&self) -> Option<Next> {
+        let state = self.state.lock();
+        let item = state.items.iter().find(|item| item.waits())?;
+        Some(match (&item.picture, item.posted) {
+            (Some(mime), true) => Next::Picture {
+                id: item.id,
+                mime: mime.clone(),
+                path: self.picture_path(item.id),
+            },
+            _ => Next::Words {
+                id: item.id,
+                body: item.body.clone().into_bytes(),
+            },
+        })
+    }
+
+    /// The server has the words. True where nothing is left to send.
+    ///
+    /// # Errors
+    /// It can't be kept: the words are sent again, which the server knows.
+    pub fn words_sent(&self, id: Uuid, at: Timestamp) -> io::Result<bool> {
+        self.change(id, |item| {
+            item.posted = true;
+            if item.picture.is_none() {
+                item.body.clear();
+                item.state = SubmissionState::Sent { at };
+            }
+        })
+        .map(|item| item.is_some_and(|item| !item.waits()))
+    }
+
+    /// The server has the picture, too.
+    ///
+    /// # Errors
+    /// It can't be kept: the picture is sent again, which the server knows.
+    pub fn picture_sent(&self, id: Uuid, at: Timestamp) -> io::Result<()> {
+        self.change(id, |item| {
+            item.picture = None;
+            item.body.clear();
+            item.state = SubmissionState::Sent { at };
+        })?;
+        match std::fs::remove_file(self.picture_path(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The server will never take it; it is kept with the reason.
+    ///
+    /// # Errors
+    /// It can't be kept: it is tried again.
+    pub fn refused(&self, id: Uuid, reason: &str) -> io::Result<()> {
+        self.change(id, |item| {
+            item.state = SubmissionState::Refused {
+                reason: reason.to_owned(),
+            };
+        })
+        .map(drop)
+    }
+
+    /// All that waits is refused, because this device's identity ended.
+    ///
+    /// # Errors
+    /// The first that can't be kept.
+    pub fn refuse_waiting(&self, reason: &str) -> io::Result<()> {
+        let waiting: Vec<Uuid> = {
+            let state = self.state.lock();
+            state
+                .items
+                .iter()
+                .filter(|item| item.waits())
+                .map(|item| item.id)
+                .collect()
+        };
+        waiting
+            .into_iter()
+            .try_for_each(|id| self.refused(id, reason))
+    }
+
+    fn change(&self, id: Uuid, change: impl FnOnce(&mut Item)) -> io::Result<Option<Item>> {
+        let mut state = self.state.lock();
+        let Some(item) = state.items.iter_mut().find(|item| item.id == id) else {
+            return Ok(None);
+        };
+        let mut changed = item.clone();
+        change(&mut changed);
+        self.write(&changed)?;
+        *item = changed.clone();
+        Ok(Some(changed))
+    }
+
+    /// Where to go on reading replies.
+    #[must_use]
+    pub fn replies_after(&self) -> String {
+        self.state.lock().after.clone()
+    }
+
+    /// Replies came. Tells those that are new: the submission and who wrote.
+    ///
+    /// # Errors
+    /// They can't be kept, and come again.
+    pub fn replies(
+        &self,
+        replies: Vec<Reply>,
+        next_after: &str,
+    ) -> io::Result<Vec<(Uuid, String)>> {
+        let mut new = Vec::new();
+        for reply in replies {
+            let known = {
+                let state = self.state.lock();
+                state
+                    .items
+                    .iter()
+                    .find(|item| item.id == reply.feedback)
+                    .is_none_or(|item| item.messages.iter().any(|message| message.id == reply.id))
+            };
+            if known {
+                continue;
+            }
+            let (feedback, author) = (reply.feedback, reply.author.clone());
+            self.change(feedback, |item| {
+                item.messages.push(Message {
+                    id: reply.id,
+                    at: reply.at,
+                    author: reply.author,
+                    text: reply.text,
+                });
+                if item.messages.len() > MESSAGES_MAX {
+                    item.messages.remove(0);
+                    item.seen = item.seen.saturating_sub(1);
+                }
+            })?;
+            new.push((feedback, author));
+        }
+        let mut state = self.state.lock();
+        if state.after != next_after {
+            create_private_dir(&self.folder)?;
+            let bytes = serde_json::to_vec(next_after).map_err(io::Error::other)?;
+            write_private(&self.folder.join("replies.json"), &bytes)?;
+            next_after.clone_into(&mut state.after);
+        }
+        Ok(new)
+    }
+
+    /// The person read a conversation.
+    ///
+    /// # Errors
+    /// There is none of this id, or that can't be kept.
+    pub fn read(&self, id: Uuid) -> Result<(), Sentence> {
+        self.change(id, |item| item.seen = item.messages.len())?
+            .map(drop)
+            .ok_or_else(|| Sentence::plain("refused.unknown_conversation"))
+    }
+
+    /// All conversations, the newest first.
+    #[must_use]
+    pub fn conversations(&self) -> Vec<Conversation> {
+        let state = self.state.lock();
+        state
+            .items
+            .iter()
+            .rev()
+            .map(|item| Conversation {
+                id: item.id,
+                at: item.at,
+                category: item.category,
+                description: item.description.clone(),
+                app: item.app.clone(),
+                state: item.state.clone(),
+                messages: item.messages.clone(),
+                unread: item.messages.len().saturating_sub(item.seen) as u64,
+            })
+            .collect()
+    }
+
+    /// What kind of thing a submission says.
+    #[must_use]
+    pub fn category(&self, id: Uuid) -> Option<Category> {
+        let state = self.state.lock();
+        state
+            .items
+            .iter()
+            .find(|item| item.id == id)
+            .map(|item| item.category)
+    }
+
+    /// How many wait, how many replies weren't read, how many were refused.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let state = self.state.lock();
+        let mut counts = Counts::default();
+        for item in &state.items {
+            match item.state {
+                SubmissionState::Waiting => counts.waiting += 1,
+                SubmissionState::Refused { .. } => counts.refused += 1,
+                SubmissionState::Sent { .. } => counts.sent += 1,
+            }
+            counts.unread += item.messages.len().saturating_sub(item.seen) as u64;
+        }
+        counts
+    }
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Wait to be sent.
+    pub waiting: u64,
+    /// The server has them.
+    pub sent: u64,
+    /// The server refused them.
+    pub refused: u64,
+    /// Replies that weren't read.
+    pub unread: u64,
+}
+
+impl Item {
+    fn waits(&self) -> bool {
+        self.state == SubmissionState::Waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use snag_wire::{FeedbackSubmission, Target};
+
+    use super::*;
+    use crate::screenshot::Encoded;
+
+    fn outgoing(number: u128, picture: bool) -> Outgoing {
+        let submission: FeedbackSubmission = serde_json::from_value(serde_json::json!({
+            "id": Uuid::from_u128(number),
+            "created_at": "2026-11-20T12:00:00Z",
+            "category": "bug",
+            "description": format!("words {number}"),
+            "target": Target { app: "excel".into(), ..Target::default() },
+        }))
+        .unwrap();
+        Outgoing {
+            body: serde_json::to_vec(&submission).unwrap(),
+            submission,
+            picture: picture.then(|| Encoded {
+                bytes: vec![1, 2, 3],
+                mime: "image/webp",
+            }),
+        }
+    }
+
+    fn files(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn in_order_words_before_the_picture_and_over_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Store::load(folder.path().to_owned());
+        let store = open();
+        store.add(&outgoing(2, true)).unwrap();
+        store.add(&outgoing(1, false)).unwrap();
+        store.add(&outgoing(2, true)).unwrap();
+        assert_eq!(store.counts().waiting, 2);
+        let first = Uuid::from_u128(2);
+        let Some(Next::Words { id, body }) = store.next() else {
+            panic!("words first")
+        };
+        assert_eq!((id, body), (first, outgoing(2, true).body));
+        let now = Timestamp::UNIX_EPOCH;
+        assert!(!store.words_sent(first, now).unwrap());
+        let store = open();
+        let Some(Next::Picture { id, mime, path }) = store.next() else {
+            panic!("then the picture")
+        };
+        assert_eq!((id, mime.as_str()), (first, "image/webp"));
+        assert_eq!(std::fs::read(&path).unwrap(), [1, 2, 3]);
+        store.picture_sent(first, now).unwrap();
+        assert!(!path.exists(), "the picture goes once the server has it");
+        let Some(Next::Words { id, .. }) = store.next() else {
+            panic!("then the next")
+        };
+        store.refused(id, "no").unwrap();
+        assert_eq!(store.next(), None);
+        let states: Vec<_> = open()
+            .conversations()
+            .into_iter()
+            .map(|c| c.state)
+            .collect();
+        assert_eq!(
+            states,
+            [
+                SubmissionState::Refused {
+                    reason: "no".into()
+                },
+                SubmissionState::Sent { at: now }
+            ]
+        );
+    }
+
+    #[test]
+    fn replies_are_told_once_and_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::load(folder.path().to_owned());
+        store.add(&outgoing(1, false)).unwrap();
+        let id = Uuid::from_u128(1);
+        store.words_sent(id, Timestamp::UNIX_EPOCH).unwrap();
+        let reply = |number| Reply {
+            id: Uuid::from_u128(number),
+            feedback: id,
+            at: Timestamp::UNIX_EPOCH,
+            author: "Desk".into(),
+            text: "Thank you".into(),
+        };
+        let foreign = Reply {
+            feedback: Uuid::from_u128(9),
+            ..reply(12)
+        };
+        let new = store
+            .replies(vec![reply(10), reply(11), foreign], "b")
+            .unwrap();
+        assert_eq!(new.len(), 2);
+        assert!(store.replies(vec![reply(10)], "b").unwrap().is_empty());
+        let store = Store::load(folder.path().to_owned());
+        assert_eq!(store.replies_after(), "b");
+        assert_eq!(store.counts().unread, 2);
+        store.read(id).unwrap();
+        assert_eq!(store.counts().unread, 0);
+        assert_eq!(
+            store.read(Uuid::from_u128(9)).unwrap_err().key,
+            "refused.unknown_conversation"
+        );
+    }
+
+    #[test]
+    fn too_many_and_what_nobody_wants() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::load(folder.path().to_owned());
+        for number in 0..WAITING_MAX as u128 {
+            store.add(&outgoing(number + 1, false)).unwrap();
+        }
+        let refused = store.add(&outgoing(999, true)).unwrap_err();
+        assert_eq!(refused.key, "refused.too_many");
+        assert_eq!(files(folder.path()).len(), WAITING_MAX);
+        std::fs::write(
+            folder
+                .path()
+                .join(format!("{}.picture", Uuid::from_u128(77))),
+            b"x",
+        )
+        .unwrap();
+        std::fs::write(folder.path().join("half.tmp"), b"x").unwrap();
+        let store = Store::load(folder.path().to_owned());
+        assert_eq!(files(folder.path()).len(), WAITING_MAX);
+        store.refuse_waiting("gone").unwrap();
+        assert_eq!(store.counts().refused, WAITING_MAX as u64);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_cannot_be_written_to_loses_nothing_silently() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("items");
+        // A file where the folder has to be: as unwritable for root as for anybody.
+        std::fs::write(&inner, b"").unwrap();
+        let store = Store::load(inner.clone());
+        let refused = store.add(&outgoing(1, true)).unwrap_err();
+        assert!(refused.key.starts_with("problem."), "{}", refused.key);
+        assert_eq!(store.counts(), Counts::default());
+        std::fs::remove_file(&inner).unwrap();
+        store.add(&outgoing(1, true)).unwrap();
+        let mode = |name: &str| {
+            let path = inner.join(format!("{}.{name}", Uuid::from_u128(1)));
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+        };
+        assert_eq!((mode("json"), mode("picture")), (0o600, 0o600));
+    }
+}

@@ -1,0 +1,353 @@
+//! The feedback form: opens with a picture taken before the window shows, keeps the draft, sends it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use snag_wire::{LabelHash, Target};
+use uuid::Uuid;
+
+use super::Host;
+use super::events::HostEvent;
+use crate::commands::VERSION;
+use crate::desktop::feedback::form::{Circumstances, Form, Held};
+use crate::desktop::feedback::submission::{self, Outgoing, Sender};
+use crate::desktop::view::{
+    Conversation, Draft, FeedbackForm, FeedbackPreview, Occasion, PictureSource, PictureView,
+    Sentence,
+};
+use crate::screenshot::{self, Encoded, Shot};
+
+/// What opens the form.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// What was found, where it wasn't the person's own idea.
+    pub occasion: Option<Occasion>,
+    /// The program it is about; the one that has the focus where not given.
+    pub app: Option<String>,
+    /// The screen's name, as a program gave it.
+    pub screen: Option<String>,
+    /// An address, as a program gave it.
+    pub url: Option<String>,
+    /// What is filled in as the person's words.
+    pub description: Option<String>,
+    /// What the program adds.
+    pub app_state: Option<Map<String, Value>>,
+}
+
+impl Host {
+    /// Opens the form: takes the picture, so this comes **before** any window of ours shows. A draft that was left
+    /// with something in it is opened instead of a new one. Where the form is open already it stays as it is.
+    pub async fn feedback_open(&self, opening: Opening) -> FeedbackForm {
+        if let Some(form) = self.shared.form.lock().as_ref() {
+            return self.shown(form);
+        }
+        let opened_at = submission::moment(Timestamp::now());
+        // A program that asked for the form has something to say itself; its own words come first.
+        if opening.description.is_none()
+            && let Some(left) = self.shared.drafts.load().filter(|form| !form.is_empty())
+        {
+            let shown = self.shown(&left);
+            *self.shared.form.lock() = Some(left);
+            return shown;
+        }
+        let shot = if self.pictures_allowed() {
+            tokio::task::spawn_blocking(|| screenshot::take(None))
+                .await
+                .ok()
+                .and_then(|taken| {
+                    taken
+                        .inspect_err(|error| tracing::warn!(%error, "no picture could be taken"))
+                        .ok()
+                })
+        } else {
+            None
+        };
+        let form = self.new_form(opening, opened_at, shot);
+        let mut open = self.shared.form.lock();
+        // Two openings at once make one form.
+        self.shown(open.get_or_insert(form))
+    }
+
+    fn new_form(&self, opening: Opening, opened_at: Timestamp, shot: Option<Shot>) -> Form {
+        let shared = &self.shared;
+        let (place, session, steps) = {
+            let trail = shared.trail.lock();
+            let german = shared.language() == "de";
+            (
+                trail.place(),
+                trail.session(),
+                trail.steps(opened_at.as_millisecond(), &shared.labels, german),
+            )
+        };
+        let (focused, hash) = place.unwrap_or((String::new(), LabelHash([0; 8])));
+        let about_focused = opening.app.as_ref().is_none_or(|app| *app == focused);
+        let screen = match opening.screen {
+            Some(screen) => screen,
+            None if about_focused && hash != LabelHash([0; 8]) => hash.to_string(),
+            None => String::new(),
+        };
+        let around = Circumstances {
+            opened_at,
+            target: Target {
+                app: opening.app.unwrap_or(focused),
+                screen,
+                url: opening.url.unwrap_or_default(),
+            },
+            session,
+            occasion: opening.occasion,
+            steps,
+            app_state: opening
+                .app_state
+                .or_else(|| shared.app_state.lock().clone()),
+            screen: shot.as_ref().and_then(|shot| shot.screen),
+            window: shot.as_ref().and_then(|shot| shot.window),
+        };
+        let mut form = Form::new(around, shot.map(held));
+        form.draft.description = opening.description.unwrap_or_default();
+        form
+    }
+
+    fn shown(&self, form: &Form) -> FeedbackForm {
+        FeedbackForm {
+            draft: form.draft.clone(),
+            picture: form.held.as_ref().map(picture_view),
+            app: form.around.target.app.clone(),
+            occasion: form.around.occasion.clone(),
+            steps: form.around.steps.clone(),
+            pictures_allowed: self.pictures_allowed(),
+        }
+    }
+
+    /// The form as it is open.
+    ///
+    /// # Errors
+    /// None is open.
+    pub fn feedback_form(&self) -> Result<FeedbackForm, Sentence> {
+        let form = self.shared.form.lock();
+        let form = form
+            .as_ref()
+            .ok_or_else(|| Sentence::plain("refused.no_form"))?;
+        Ok(self.shown(form))
+    }
+
+    /// What can be pictured.
+    ///
+    /// # Errors
+    /// Pictures aren't allowed, or there is no display.
+    pub async fn feedback_sources(&self) -> Result<Vec<PictureSource>, Sentence> {
+        self.may_picture()?;
+        tokio::task::spawn_blocking(screenshot::sources)
+            .await
+            .map_err(|_| Sentence::plain("refused.no_picture"))?
+            .map_err(|error| Sentence::from(&error))
+    }
+
+    /// Takes another picture. The caller hides its window before and shows it after.
+    ///
+    /// # Errors
+    /// None is open, pictures aren't allowed, or the source is gone: then the picture is the one it was.
+    pub async fn feedback_retake(&self, source: &str) -> Result<PictureView, Sentence> {
+        self.may_picture()?;
+        let source = source.to_owned();
+        let shot = tokio::task::spawn_blocking(move || screenshot::take(Some(&source)))
+            .await
+            .map_err(|_| Sentence::plain("refused.no_picture"))?
+            .map_err(|error| Sentence::from(&error))?;
+        let mut form = self.shared.form.lock();
+        let form = form
+            .as_mut()
+            .ok_or_else(|| Sentence::plain("refused.no_form"))?;
+        let held = held(shot);
+        let view = picture_view(&held);
+        form.held = Some(held);
+        // What was hidden or drawn was so on another picture.
+        form.draft.hidden.clear();
+        form.draft.marks.clear();
+        form.draft.crop = None;
+        form.draft.with_picture = true;
+        Ok(view)
+    }
+
+    fn may_picture(&self) -> Result<(), Sentence> {
+        if self.pictures_allowed() {
+            return Ok(());
+        }
+        let organisation = self.shared.organisation();
+        Err(Sentence::new(
+            "refused.picture_not_allowed",
+            [("organisation", organisation)],
+        ))
+    }
+
+    /// The form's picture for our own window, nothing hidden. Blocks for some ten milliseconds.
+    ///
+    /// # Errors
+    /// There is none of this id.
+    pub fn feedback_picture(&self, id: &str) -> Result<Encoded, Sentence> {
+        let picture = {
+            let form = self.shared.form.lock();
+            form.as_ref()
+                .and_then(|form| form.held.as_ref())
+                .filter(|held| held.id == id)
+                .map(|held| Arc::clone(&held.picture))
+                .ok_or_else(|| Sentence::plain("refused.no_picture"))?
+        };
+        picture.encode().map_err(|error| Sentence::from(&error))
+    }
+
+    /// Keeps what the person wrote, so that a crash loses nothing of it.
+    ///
+    /// # Errors
+    /// It is another form's draft, or can't be written.
+    pub fn feedback_save_draft(&self, draft: Draft) -> Result<(), Sentence> {
+        let mut form = self.shared.form.lock();
+        let form = its_form(form.as_mut(), &draft)?;
+        form.draft = draft;
+        Ok(self.shared.drafts.save(form)?)
+    }
+
+    /// Exactly what will be sent.
+    ///
+    /// # Errors
+    /// It is another form's draft, or its picture can't be made small enough.
+    pub fn feedback_preview(&self, draft: &Draft) -> Result<FeedbackPreview, Sentence> {
+        let outgoing = self.outgoing(draft)?;
+        let json = serde_json::to_string_pretty(&outgoing.submission)
+            .map_err(|error| Sentence::new("problem.storage", [("reason", error.to_string())]))?;
+        Ok(FeedbackPreview {
+            json,
+            picture_bytes: outgoing
+                .picture
+                .map_or(0, |picture| picture.bytes.len() as u64),
+            server: self.server(),
+        })
+    }
+
+    /// The picture exactly as it will leave.
+    ///
+    /// # Errors
+    /// There is none, or it can't be made small enough.
+    pub fn feedback_preview_picture(&self, draft: &Draft) -> Result<Encoded, Sentence> {
+        self.outgoing(draft)?
+            .picture
+            .ok_or_else(|| Sentence::plain("refused.no_picture"))
+    }
+
+    /// Sends it, or keeps it until the server can be reached. Once this returns it can't be lost, and the draft
+    /// is gone.
+    ///
+    /// # Errors
+    /// Something is missing, or it can't be stored: then the draft is what it was.
+    pub fn feedback_send(&self, draft: &Draft) -> Result<Uuid, Sentence> {
+        submission::check(draft)?;
+        let outgoing = self.outgoing(draft)?;
+        self.shared.feedback.add(&outgoing)?;
+        *self.shared.form.lock() = None;
+        if let Err(error) = self.shared.drafts.discard() {
+            tracing::warn!(%error, "the draft of what was sent can't be removed");
+        }
+        self.shared.post.notify_one();
+        self.shared.publish();
+        Ok(draft.id)
+    }
+
+    /// Throws the draft away, with its picture.
+    ///
+    /// # Errors
+    /// A file of it can't be removed.
+    pub fn feedback_discard(&self) -> Result<(), Sentence> {
+        *self.shared.form.lock() = None;
+        Ok(self.shared.drafts.discard()?)
+    }
+
+    /// The window closed: the picture leaves the memory, and a draft with nothing in it the disk.
+    pub fn feedback_close(&self) {
+        let form = self.shared.form.lock().take();
+        if form.is_some_and(|form| form.is_empty())
+            && let Err(error) = self.shared.drafts.discard()
+        {
+            tracing::warn!(%error, "an empty draft can't be removed");
+        }
+    }
+
+    /// What the person said, and what was answered.
+    #[must_use]
+    pub fn conversations(&self) -> Vec<Conversation> {
+        self.shared.feedback.conversations()
+    }
+
+    /// The person read a conversation.
+    ///
+    /// # Errors
+    /// There is none of this id, or that can't be kept.
+    pub fn conversation_read(&self, id: Uuid) -> Result<(), Sentence> {
+        self.shared.feedback.read(id)?;
+        self.shared.publish();
+        Ok(())
+    }
+
+    fn outgoing(&self, draft: &Draft) -> Result<Outgoing, Sentence> {
+        let form = {
+            let mut form = self.shared.form.lock();
+            its_form(form.as_mut(), draft)?.clone()
+        };
+        submission::build(&form, draft, &self.sender(), self.pictures_allowed())
+            .map_err(|error| Sentence::from(&error))
+    }
+
+    fn sender(&self) -> Sender {
+        let device = self.shared.device.lock();
+        Sender {
+            product: device
+                .as_ref()
+                .map(|device| device.identity.product.clone())
+                .unwrap_or_default(),
+            agent_version: VERSION.to_owned(),
+        }
+    }
+
+    fn server(&self) -> String {
+        let device = self.shared.device.lock();
+        device
+            .as_ref()
+            .map(|device| device.identity.server.clone())
+            .unwrap_or_default()
+    }
+
+    /// A program asks for the form, through the SDK.
+    pub(crate) fn ask_to_open(&self, opening: Opening) {
+        *self.shared.opening.lock() = Some(opening);
+        self.shared.tell(HostEvent::OpenFeedback);
+    }
+
+    /// What a program, or a question that was answered with yes, asked the form to open with; once.
+    #[must_use]
+    pub fn take_opening(&self) -> Opening {
+        self.shared.opening.lock().take().unwrap_or_default()
+    }
+}
+
+fn its_form<'a>(form: Option<&'a mut Form>, draft: &Draft) -> Result<&'a mut Form, Sentence> {
+    let form = form.ok_or_else(|| Sentence::plain("refused.no_form"))?;
+    if form.draft.id != draft.id {
+        return Err(Sentence::plain("refused.other_draft"));
+    }
+    Ok(form)
+}
+
+fn held(shot: Shot) -> Held {
+    Held {
+        id: Uuid::new_v4().to_string(),
+        source: shot.source,
+        picture: Arc::new(shot.picture),
+    }
+}
+
+fn picture_view(held: &Held) -> PictureView {
+    PictureView {
+        id: held.id.clone(),
+        size: held.picture.size(),
+        source: held.source.clone(),
+    }
+}

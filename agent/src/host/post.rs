@@ -1,0 +1,173 @@
+//! Sends what people said, in order, and reads what was answered.
+//!
+//! **Invariant:** a submission is given up only by an answer of the server that no later try can change; the words
+//! go before the picture, and each may be sent again without harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::events::HostEvent;
+use super::shared::Shared;
+use crate::desktop::feedback::store::Next;
+use crate::sync::backoff::Backoff;
+use crate::sync::{CallError, Client};
+
+/// How long what people said is left alone where the device isn't enrolled.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Runs until the host stops.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut rng = StdRng::from_rng(&mut rand::rng());
+    let mut backoff = Backoff::default();
+    let mut replies_backoff = Backoff::default();
+    let mut send_at = Instant::now();
+    let mut replies_at = Instant::now();
+    while !shared.is_stopping() {
+        let client = {
+            let device = shared.device.lock();
+            device.as_ref().map(|device| device.client.clone())
+        };
+        let now = Instant::now();
+        let mut wait = LOOK;
+        if let Some(client) = client {
+            if now >= send_at
+                && let Some(next) = shared.feedback.next()
+            {
+                match send(&shared, &client, next).await {
+                    Ok(()) => {
+                        backoff.succeeded();
+                        shared.publish();
+                        continue;
+                    }
+                    Err(after_ms) => {
+                        let wait_ms = backoff.failed(after_ms, &mut rng);
+                        send_at = Instant::now() + Duration::from_millis(wait_ms + 1);
+                    }
+                }
+            }
+            let wants_replies = shared.feedback.counts().sent > 0;
+            if wants_replies && now >= replies_at {
+                let pause = match replies(&shared, &client).await {
+                    Ok(()) => {
+                        replies_backoff.succeeded();
+                        shared.options.replies_every
+                    }
+                    Err(after_ms) => {
+                        Duration::from_millis(replies_backoff.failed(after_ms, &mut rng) + 1)
+                            .max(shared.options.replies_every.min(LOOK))
+                    }
+                };
+                replies_at = Instant::now() + pause;
+            }
+            let waits = shared.feedback.counts().waiting > 0;
+            let mut until = Instant::now() + shared.options.replies_every.max(LOOK);
+            if waits {
+                until = until.min(send_at);
+            }
+            if wants_replies {
+                until = until.min(replies_at);
+            }
+            wait = until.saturating_duration_since(Instant::now());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shared.post.notified() => {
+                // Somebody waits for it: a reply is asked for at once, and a failure's wait is kept to.
+                replies_at = Instant::now();
+            }
+        }
+    }
+}
+
+/// Sends one thing. An error is to be tried again, after as long as the server asked for.
+async fn send(shared: &Shared, client: &Client, next: Next) -> Result<(), Option<u64>> {
+    let (id, answer) = match next {
+        Next::Words { id, body } => (id, client.feedback(body).await.map(|_| None)),
+        Next::Picture { id, mime, path } => {
+            let answer = match tokio::fs::read(&path).await {
+                Ok(bytes) => client.screenshot(id, &mime, bytes).await.map(Some),
+                Err(error) => {
+                    tracing::error!(%error, "a picture that waits can't be read");
+                    Err(CallError::Refused {
+                        status: 0,
+                        code: "picture_lost".to_owned(),
+                        message: "the picture can't be read on this computer any more".to_owned(),
+                    })
+                }
+            };
+            (id, answer)
+        }
+    };
+    let now = Timestamp::now();
+    let kept = match answer {
+        Ok(None) => shared.feedback.words_sent(id, now).map(|done| {
+            if done {
+                arrived(shared, id);
+            }
+        }),
+        Ok(Some(_)) => shared
+            .feedback
+            .picture_sent(id, now)
+            .map(|()| arrived(shared, id)),
+        Err(CallError::Retry { after_ms, why }) => {
+            tracing::debug!(why, "feedback can't be sent yet");
+            return Err(after_ms);
+        }
+        Err(error @ (CallError::Refused { .. } | CallError::TooLarge)) => {
+            tracing::warn!(%error, "feedback was refused");
+            let reason = match error {
+                CallError::Refused { message, .. } => message,
+                other => other.to_string(),
+            };
+            shared.feedback.refused(id, &reason).map(|()| {
+                shared.tell(HostEvent::FeedbackRefused { id, reason });
+            })
+        }
+    };
+    kept.map_err(|error| {
+        // The server knows it by its id, so that sending it again does no harm.
+        tracing::error!(%error, "what became of feedback can't be stored");
+        None
+    })
+}
+
+fn arrived(shared: &Shared, id: Uuid) {
+    if let Some(category) = shared.feedback.category(id) {
+        shared.tell(HostEvent::FeedbackSent { id, category });
+    }
+}
+
+/// Reads the replies, as many pages as there are.
+async fn replies(shared: &Shared, client: &Client) -> Result<(), Option<u64>> {
+    /// More pages than a device has replies; a server that goes round in circles ends here.
+    const PAGES_MAX: usize = 50;
+    for _ in 0..PAGES_MAX {
+        let after = shared.feedback.replies_after();
+        let page = client.replies(&after).await.map_err(|error| match error {
+            CallError::Retry { after_ms, .. } => after_ms,
+            _ => None,
+        })?;
+        let came = page.items.len();
+        let new = shared
+            .feedback
+            .replies(page.items, &page.next_after)
+            .map_err(|error| {
+                tracing::error!(%error, "replies can't be stored");
+                None
+            })?;
+        for (id, author) in new {
+            shared.tell(HostEvent::ReplyArrived { id, author });
+        }
+        shared.publish();
+        if came == 0 || page.next_after == after {
+            break;
+        }
+    }
+    Ok(())
+}
