@@ -15,11 +15,20 @@ Object.defineProperty(window, "matchMedia", {
     dispatchEvent: () => false,
   }),
 });
+Object.defineProperty(document, "fonts", { value: new EventTarget() });
+window.PointerEvent = class extends MouseEvent {
+  pointerId: number;
+  constructor(kind: string, init: PointerEventInit = {}) {
+    super(kind, init);
+    this.pointerId = init.pointerId ?? 0;
+  }
+} as typeof PointerEvent;
 globalThis.ResizeObserver = class {
   observe() {}
   unobserve() {}
   disconnect() {}
 };
+HTMLCanvasElement.prototype.getContext = () => null;
 Element.prototype.scrollIntoView = () => undefined;
 URL.createObjectURL = vi.fn(() => "blob:picture");
 URL.revokeObjectURL = vi.fn();

@@ -102,7 +102,7 @@ export const theme = createTheme({
   },
   respectReducedMotion: true,
   components: {
-    Button: { defaultProps: { size: "sm" } },
+    Button: { defaultProps: { size: "sm", variant: "filled" } },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray" } },
     Textarea: { defaultProps: { size: "md" } },
     TextInput: { defaultProps: { size: "sm" } },

@@ -25,6 +25,7 @@ export function startI18n(language: Language): i18n {
       interpolation: { escapeValue: false },
       returnNull: false,
       initAsync: false,
+      showSupportNotice: false,
     });
   } else if (i18next.language !== language) {
     void i18next.changeLanguage(language);
@@ -111,6 +112,9 @@ export function say(sentence: Sentence): string {
   }
   // A sentence about a role needs one, also where the recording knew none.
   values.role ??= i18next.t("role.other");
+  const seconds = Number(sentence.values.seconds);
+  if (!Number.isNaN(seconds)) values.minutes ??= number(Math.max(1, Math.round(seconds / 60)));
+  if (values.label && i18next.exists(`${sentence.key}_named`, values)) return i18next.t(`${sentence.key}_named`, values);
   if (!i18next.exists(sentence.key, values)) return i18next.t("problem.unknown", { reason: sentence.key });
   return i18next.t(sentence.key, values);
 }

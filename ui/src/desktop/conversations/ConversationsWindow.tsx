@@ -14,13 +14,10 @@ import "./conversations.css";
 /** What the person said and what was answered. */
 export function ConversationsWindow({ overview }: WindowProps) {
   const { t } = useTranslation();
-  const asked = useAsked(client.conversations);
+  // A reply that arrives, or something that was sent, changes the list.
+  const asked = useAsked(client.conversations, `${overview?.unread_replies}/${overview?.waiting_feedback}/${overview?.last_sent_at}`);
   const { again } = asked;
   const [chosen, setChosen] = useState<string | null>(null);
-
-  // A reply that arrives, or something that was sent, changes the list.
-  const mark = `${overview?.unread_replies ?? 0}/${overview?.waiting_feedback ?? 0}/${overview?.last_sent_at ?? ""}`;
-  useEffect(() => again(), [again, mark]);
 
   const list = asked.value ?? [];
   const open = list.find((one) => one.id === chosen) ?? list[0] ?? null;

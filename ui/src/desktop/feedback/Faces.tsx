@@ -11,7 +11,7 @@ export function Faces({ value, onChange }: { value: number | null; onChange: (va
   const name = useId();
   return (
     <fieldset className="faces">
-      <legend>{t("feedback.rating")}</legend>
+      <legend className="sr-only">{t("feedback.rating")}</legend>
       <div className="faces-row" role="presentation">
         {VALUES.map((one) => (
           <label key={one} className="face">

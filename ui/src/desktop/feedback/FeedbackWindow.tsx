@@ -186,7 +186,7 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
       ) : (
         <section className="picture picture-none" aria-label={t("feedback.picture")}>
           <PictureOff size={40} />
-          <p>{form.pictures_allowed ? t("feedback.no_picture") : say({ key: "problem.pictures_not_allowed", values: { organisation } })}</p>
+          <p>{form.pictures_allowed ? t("feedback.no_picture") : say({ key: "refused.picture_not_allowed", values: { organisation } })}</p>
         </section>
       )}
 
@@ -203,7 +203,7 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
             />
             {missing === "category" && (
               <p className="field-error" role="alert">
-                {t("problem.category_missing")}
+                {t("feedback.category_missing")}
               </p>
             )}
           </div>
@@ -212,13 +212,13 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
             label={t("feedback.text")}
             placeholder={t("feedback.text_hint")}
             autosize
-            minRows={4}
-            maxRows={14}
+            minRows={3}
+            maxRows={12}
             maxLength={MOST_CHARACTERS}
             autoFocus
             data-autofocus
             value={draft.description}
-            error={missing === "description" ? t("problem.description_empty") : undefined}
+            error={missing === "description" ? t("feedback.text_missing") : undefined}
             onChange={(event) => {
               update({ description: event.currentTarget.value });
               if (missing === "description") setMissing(null);
@@ -226,7 +226,8 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
           />
           <Faces value={draft.rating} onChange={(rating) => update({ rating })} />
           <TagsInput
-            label={t("feedback.tags")}
+            size="xs"
+            aria-label={t("feedback.tags")}
             placeholder={draft.tags.length === 0 ? t("feedback.tags_hint") : undefined}
             value={draft.tags}
             onChange={(tags) => update({ tags: tags.map((tag) => tag.trim().slice(0, MOST_TAG_CHARACTERS)).filter(Boolean) })}

@@ -33,7 +33,7 @@ export const TOOL_KEYS: Record<string, Tool> = { v: "select", c: "crop", a: "arr
 /** The picture, its tools, and which screen or window it shows. */
 export function PictureEditor({ picture, history, withPicture, onHistory, onWithPicture, onRetake }: Props) {
   const { t } = useTranslation();
-  const [tool, setTool] = useState<Tool>("hide");
+  const [tool, setTool] = useState<Tool>("box");
   const [selected, setSelected] = useState<Item | null>(null);
   const [zoomed, setZoomed] = useState(false);
   const [url, setUrl] = useState<string | null>(null);

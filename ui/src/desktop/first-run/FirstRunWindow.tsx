@@ -89,7 +89,7 @@ function Page({ page }: { page: FirstRun }) {
             <h2 id="widened">{t("first_run.widened")}</h2>
             <ul>
               {page.widened.map((one, index) => (
-                <li key={index}>{say(one)}</li>
+                <li key={index}>{say(named(one, page))}</li>
               ))}
             </ul>
           </section>
@@ -100,6 +100,8 @@ function Page({ page }: { page: FirstRun }) {
           {column("never", NEVER)}
           {column("who", WHO)}
         </div>
+
+        <Example json={page.example} />
 
         <section className="policy" aria-labelledby="policy">
           <h2 id="policy">{t("first_run.policy.title", { organisation })}</h2>
@@ -117,7 +119,6 @@ function Page({ page }: { page: FirstRun }) {
           </ul>
         </section>
 
-        <Example json={page.example} />
         <Everything page={page} />
       </div>
 
@@ -153,6 +154,12 @@ function Page({ page }: { page: FirstRun }) {
   );
 }
 
+/** A new field by what it is, not by its name on the wire. */
+function named(sentence: Sentence, page: FirstRun): Sentence {
+  const datum = page.data.find((one) => one.name === sentence.values.name);
+  return sentence.key === "widened.data" && datum ? { ...sentence, values: { name: datum.what } } : sentence;
+}
+
 /** A record as it would leave: in words, and as it is on the wire. */
 function Example({ json }: { json: string }) {
   const { t } = useTranslation();
@@ -161,15 +168,16 @@ function Example({ json }: { json: string }) {
       <h2 id="example">{t("first_run.example.title")}</h2>
       <div className="example-both">
         <p>{inWords(json, t)}</p>
-        <pre>{indented(json)}</pre>
+        <pre>{spaced(json)}</pre>
       </div>
     </section>
   );
 }
 
-function indented(json: string): string {
+/** On few lines, so that the example needs no scrolling. */
+function spaced(json: string): string {
   try {
-    return JSON.stringify(JSON.parse(json), null, 1);
+    return JSON.stringify(JSON.parse(json), null, 1).replace(/\n\s*/g, " ");
   } catch {
     return json;
   }

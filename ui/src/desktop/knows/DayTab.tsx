@@ -123,7 +123,7 @@ function DayBand({ day, incidents, open, onOpen }: { day: Day; incidents: Incide
             title={t(`incident_name.${one.kind}`)}
             onClick={() => onOpen(one.seq)}
           >
-            <Knot size={20} />
+            <Knot size={24} />
           </button>
         ))}
       </div>

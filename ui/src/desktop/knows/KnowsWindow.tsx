@@ -267,7 +267,7 @@ export function KnowsWindow({ overview }: WindowProps) {
         title={t("knows.forget_title")}
         text={t("knows.forget_text", { organisation: overview?.organisation || t("common.your_organisation") })}
         action={t("knows.forget_action")}
-        done={t("problem.deletion_asked")}
+        done={t("knows.asked")}
         act={client.requestDeletion}
         onDone={renew}
       />

@@ -14,7 +14,7 @@ export function ChoiceChips<T extends string>({ label, value, choices, onChange,
   const name = useId();
   return (
     <fieldset className="chips" data-invalid={invalid || undefined}>
-      <legend>{label}</legend>
+      <legend className="sr-only">{label}</legend>
       <div className="chips-row" role="presentation">
         {choices.map((choice) => (
           <label key={choice.value} className="chip">

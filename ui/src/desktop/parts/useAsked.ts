@@ -6,8 +6,8 @@ import { asSentence } from "../../ipc/client";
 /** Something that is asked of Rust: not here yet, here, or refused. What was there stays while it is asked again. */
 export type Asked<T> = { value: T | null; problem: Sentence | null; again: () => void };
 
-/** Asks when it is first used and whenever `ask` changes; give it by `useCallback`. */
-export function useAsked<T>(ask: () => Promise<T>): Asked<T> {
+/** Asks when it is first used and whenever `ask` changes (give it by `useCallback`) or `mark` does. */
+export function useAsked<T>(ask: () => Promise<T>, mark = ""): Asked<T> {
   const [state, setState] = useState<{ value: T | null; problem: Sentence | null }>({ value: null, problem: null });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
@@ -19,7 +19,7 @@ export function useAsked<T>(ask: () => Promise<T>): Asked<T> {
     return () => {
       gone = true;
     };
-  }, [ask, turn]);
+  }, [ask, turn, mark]);
   const again = useCallback(() => setTurn((last) => last + 1), []);
   return { ...state, again };
 }

@@ -242,6 +242,7 @@ function PauseRules({ setting, change }: { setting: Setting<PauseRule[]>; change
                 </label>
               ))}
             </div>
+            <span className="times">
             <TimeInput label={t("settings.pause.from")} value={rule.from} disabled={locked} onChange={(from) => put(at, { ...rule, from })} />
             <span aria-hidden="true">–</span>
             <TimeInput label={t("settings.pause.to")} value={rule.to} disabled={locked} onChange={(to) => put(at, { ...rule, to })} />
@@ -250,6 +251,7 @@ function PauseRules({ setting, change }: { setting: Setting<PauseRule[]>; change
                 <Trash size={16} />
               </ActionIcon>
             )}
+            </span>
           </li>
         ))}
       </ul>

@@ -82,14 +82,14 @@ export const settings = (): Settings => ({
 });
 
 export const health = (): HealthLine[] => [
-  { source: "input", ok: true, sentence: { key: "health.ok.input", values: {} } },
-  { source: "windows", ok: true, sentence: { key: "health.ok.windows", values: {} } },
-  { source: "elements", ok: true, sentence: { key: "health.ok.elements", values: {} } },
-  { source: "answers", ok: false, sentence: { key: "health.answers_unavailable", values: {} } },
-  { source: "notifications", ok: true, sentence: { key: "health.ok.notifications", values: {} } },
-  { source: "tray", ok: true, sentence: { key: "health.ok.tray", values: {} } },
-  { source: "server", ok: true, sentence: { key: "health.ok.server", values: {} } },
-  { source: "storage", ok: true, sentence: { key: "health.ok.storage", values: {} } },
+  { source: "input", ok: true, sentence: { key: "health.input.ok", values: {} } },
+  { source: "windows", ok: true, sentence: { key: "health.windows.ok", values: {} } },
+  { source: "elements", ok: true, sentence: { key: "health.elements.ok", values: {} } },
+  { source: "answers", ok: false, sentence: { key: "health.answers.off", values: { reason: "AT-SPI" } } },
+  { source: "notifications", ok: true, sentence: { key: "health.notifications.ok", values: {} } },
+  { source: "tray", ok: true, sentence: { key: "health.tray.ok", values: {} } },
+  { source: "server", ok: true, sentence: { key: "health.server.ok", values: { server: "snag.nordhafen.example" } } },
+  { source: "storage", ok: true, sentence: { key: "health.storage.ok", values: { size_kb: "412" } } },
 ];
 
 export const form = (german: boolean): FeedbackForm => ({
@@ -109,7 +109,7 @@ export const form = (german: boolean): FeedbackForm => ({
   app: "Ledger",
   occasion: {
     incident: "rage_click",
-    sentence: { key: "occasion.rage_click", values: { app: "Ledger", element: german ? "Speichern" : "Save", count: "4", time: at(10, 42) } },
+    sentence: { key: "occasion.rage_click", values: { app: "Ledger", label: german ? "Speichern" : "Save", count: "4", time: at(10, 42) } },
   },
   steps: (german
     ? [
@@ -224,7 +224,7 @@ export const day = (date: string): Day => {
       { seq: 455, kind: "dead_click", at: when(11, 20), duration_ms: 2500, app: "Ledger", screen: "Invoice entry", sentence: { key: "incident.dead_click", values: { app: "Ledger", count: "1", seconds: "2.5", role: "menu_item" } } },
       { seq: 533, kind: "error_loop", at: when(14, 12), duration_ms: 31_000, app: "Ledger", screen: "Booking", sentence: { key: "incident.error_loop", values: { app: "Ledger", count: "3", seconds: "31" } } },
       { seq: 610, kind: "undo_storm", at: when(15, 10), duration_ms: 3400, app: "Writer", screen: "", sentence: { key: "incident.undo_storm", values: { app: "Writer", count: "6", seconds: "3.4" } } },
-      { seq: 688, kind: "abandoned_task", at: when(16, 31), duration_ms: 900_000, app: "Ledger", screen: "Booking", sentence: { key: "incident.abandoned_task", values: { app: "Ledger", minutes: "15" } } },
+      { seq: 688, kind: "abandoned_task", at: when(16, 31), duration_ms: 900_000, app: "Ledger", screen: "Booking", sentence: { key: "incident.abandoned_task", values: { app: "Ledger", seconds: "900" } } },
     ],
     sessions: [
       { session: 12, from: when(8, 4), to: when(11, 52), active_ms: 42 * 60_000, frustration: frustration(), efficiency: null },
@@ -236,6 +236,7 @@ export const day = (date: string): Day => {
         frustration: { value: 0.104_6, terms: [{ key: "term.errors", count: 1, adds: 0.069_7 }, { key: "term.undo_storms", count: 1, adds: 0.034_9 }] },
         efficiency: { value: 0.812_3, terms: [{ key: "term.base", count: 1, adds: 1 }, { key: "term.time", count: 1.8, adds: -0.121_1 }, { key: "term.revisits", count: 4, adds: -0.066_6 }] },
       },
+      { session: 14, from: when(16, 8), to: when(17, 40), active_ms: 38 * 60_000, frustration: { value: 0.130_8, terms: [{ key: "term.abandoned_tasks", count: 1, adds: 0.130_8 }] }, efficiency: null },
     ],
     screens: [
       { app: "Ledger", screen: "Invoice entry", visits: 41, dwell_ms: 9_120_000, incidents: 2 },

@@ -1,0 +1,263 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+
+import { WINDOWS } from "../src/ipc/client";
+import { CASES } from "../src/ipc/demo";
+import { open, violations } from "./window";
+
+describe("axe finds nothing", () => {
+  for (const name of WINDOWS) {
+    for (const language of ["en", "de"] as const) {
+      it(`in ${name}, ${language}`, async () => {
+        await open(name, "ordinary", language);
+        await screen.findAllByRole("heading");
+        expect(await violations()).toEqual([]);
+      });
+    }
+  }
+  it.each(CASES)("in any window on a day that is %s", async (which) => {
+    for (const name of WINDOWS) {
+      await open(name, which);
+      await waitFor(() => expect(document.querySelector("main")).toBeTruthy());
+      expect(await violations(), name).toEqual([]);
+      document.body.replaceChildren();
+    }
+  });
+  it("in each tab of what Snag knows, and in a dialog", async () => {
+    const { user } = await open("knows");
+    for (const tab of await screen.findAllByRole("tab")) {
+      await user.click(tab);
+      expect(await violations(), tab.textContent ?? "").toEqual([]);
+    }
+    await user.click(screen.getByRole("tab", { name: /Sent/ }));
+    await user.click(await screen.findByRole("button", { name: /Ask the server to forget/ }));
+    await screen.findByRole("dialog");
+    expect(await violations()).toEqual([]);
+  });
+});
+
+describe("each window", () => {
+  it.each(WINDOWS)("%s closes with Esc", async (name) => {
+    const { user, demo } = await open(name);
+    await screen.findAllByRole("heading");
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(demo.closed()).toBe(true));
+  });
+
+  it.each(WINDOWS)("%s says what is the matter where Rust doesn't answer", async (name) => {
+    await open(name, "ordinary", "en", (demo) => {
+      for (const command of ["overview", "settings", "feedback_form", "first_run", "conversations", "knows_day"]) demo.fail(command, { key: "problem.disk_full", values: {} });
+    });
+    expect(await screen.findByText(/disk is full/)).toBeTruthy();
+  });
+});
+
+describe("first run", () => {
+  it("starts nothing before it is acknowledged, with the version that was read", async () => {
+    const { user, calls, demo } = await open("first-run");
+    const start = await screen.findByRole("button", { name: "I understand, start" });
+    expect(calls("acknowledge")).toEqual([]);
+    await user.click(start);
+    expect(calls("acknowledge")).toEqual([{ version: "3f1c" }]);
+    await waitFor(() => expect(demo.closed()).toBe(true));
+  });
+
+  it("gives both answers the same weight", async () => {
+    const { user, calls } = await open("first-run");
+    const yes = await screen.findByRole("button", { name: "I understand, start" });
+    const no = screen.getByRole("button", { name: "Not now" });
+    expect(yes.className).toBe(no.className);
+    expect(yes.dataset.variant).toBe(no.dataset.variant);
+    await user.click(no);
+    expect(calls("decline")).toHaveLength(1);
+    expect(calls("acknowledge")).toEqual([]);
+  });
+
+  it("shows what widened, in words", async () => {
+    await open("first-run", "widened");
+    expect(await screen.findByText("Health Portal would no longer be left out.")).toBeTruthy();
+    expect(screen.getByText(/^New: A title or name with its personal parts/)).toBeTruthy();
+    expect(screen.getByRole("button", { name: "I understand, start" })).toBeTruthy();
+  });
+
+  it("says the example's own numbers in words and as JSON", async () => {
+    await open("first-run");
+    expect(await screen.findByText(/the program didn't seem to react: 4 clicks in 0\.8 s on a button/)).toBeTruthy();
+    expect(screen.getByText(/"count": 4/)).toBeTruthy();
+  });
+
+  it("shows the policy, and each datum with why and how long", async () => {
+    const { user } = await open("first-run");
+    expect(await screen.findByText(/except: KeePassXC, \*bank\*, Health Portal/)).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: /field by field/ }));
+    const row = screen.getByText("Your own words").closest("tr");
+    expect(within(row as HTMLElement).getByText("90 days")).toBeTruthy();
+  });
+});
+
+describe("what Snag knows", () => {
+  it("explains a knot and adds its terms up to the score on the screen", async () => {
+    const { user } = await open("knows");
+    await user.click(await screen.findByRole("button", { name: /Snag at .*4 clicks in 0\.8 s/ }));
+    const snag = screen.getByRole("region", { name: "The chosen snag" });
+    expect(within(snag).getByText(/4 clicks in 0\.8 s on a button/)).toBeTruthy();
+    const table = within(snag).getByRole("table");
+    const number = (text: string | null | undefined) => Number((text ?? "").replace("+ ", "").replace("− ", "-"));
+    const parts = [...table.querySelectorAll("tbody tr")].map((row) => number(row.lastElementChild?.textContent));
+    const sum = number(table.querySelector("[data-score]")?.textContent);
+    expect(parts.length).toBeGreaterThan(3);
+    expect(Math.round(parts.reduce((total, part) => total + part, 0) * 100)).toBe(Math.round(sum * 100));
+  });
+
+  it("shows what waits to the byte, and deletes what is chosen after asking", async () => {
+    const { user, calls } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(await screen.findByRole("button", { name: /The next request, to the byte/ }));
+    expect(screen.getByRole("region", { name: "The next request" }).textContent).toContain('"device":"0193e7a4');
+    await user.click(screen.getByRole("checkbox", { name: "Choose record 690" }));
+    await user.click(screen.getByRole("checkbox", { name: "Choose record 692" }));
+    await user.click(screen.getByRole("button", { name: "Delete 2 chosen" }));
+    expect(calls("delete_waiting")).toEqual([]);
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
+    await waitFor(() => expect(calls("delete_waiting")).toEqual([{ seqs: [690, 692] }]));
+    await waitFor(() => expect(screen.queryByRole("checkbox", { name: "Choose record 690" })).toBeNull());
+    expect(screen.getByText(/^35 records wait/)).toBeTruthy();
+  });
+
+  it("deletes nothing when the answer is to keep it", async () => {
+    const { user, calls } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(await screen.findByRole("button", { name: "Delete all" }));
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Keep it" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(calls("delete_waiting")).toEqual([]);
+  });
+
+  it("reads on where a page ends", async () => {
+    const { user } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(await screen.findByRole("button", { name: "Show more (17 left)" }));
+    await waitFor(() => expect(screen.getAllByRole("checkbox")).toHaveLength(37));
+  });
+
+  it("finds in all lists", async () => {
+    const { user } = await open("knows");
+    await screen.findByRole("heading", { name: "6 snags" });
+    await user.type(screen.getByRole("searchbox"), "writer");
+    expect(screen.queryByRole("heading", { name: "6 snags" })).toBeNull();
+    expect(screen.getByText(/Writer had 6 steps undone/)).toBeTruthy();
+    await user.click(screen.getByRole("tab", { name: /Refused/ }));
+    expect(await screen.findByText("Nothing here holds “writer”.")).toBeTruthy();
+  });
+
+  it("goes from day to day, deletes one and exports", async () => {
+    const { user, calls } = await open("knows");
+    await user.click(await screen.findByRole("button", { name: "The day before" }));
+    await waitFor(() => expect(calls("knows_day").at(-1)).toEqual({ date: "2026-11-19" }));
+    await waitFor(() => expect(screen.getByRole("combobox", { name: "Which day" })).toHaveProperty("value", "2026-11-19"));
+    await user.click(screen.getByRole("button", { name: "Delete this day" }));
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
+    await waitFor(() => expect(calls("delete_day")).toEqual([{ date: "2026-11-19" }]));
+    await user.click(screen.getByRole("button", { name: "Export" }));
+    expect((await screen.findAllByText(/snag-export\.json/)).length).toBeGreaterThan(0);
+  });
+
+  it("says who looked, and asks the server to forget only after asking", async () => {
+    const { user, calls } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Who looked/ }));
+    expect(await screen.findByText("Looked at your picture")).toBeTruthy();
+    await user.click(screen.getByRole("tab", { name: /^Sent/ }));
+    await user.click(await screen.findByRole("button", { name: /Ask the server to forget/ }));
+    expect(calls("request_deletion")).toEqual([]);
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Ask to forget" }));
+    await waitFor(() => expect(calls("request_deletion")).toHaveLength(1));
+  });
+});
+
+describe("settings", () => {
+  it("show what IT set with a lock, and let it be", async () => {
+    await open("settings");
+    const select = await screen.findByRole("combobox", { name: "At most" });
+    expect(select).toHaveProperty("disabled", true);
+    expect(screen.getAllByText("Set by Nordhafen Logistics")).toHaveLength(2);
+    expect(screen.getByRole("switch", { name: "Start with the computer" })).toHaveProperty("disabled", true);
+  });
+
+  it("change one thing at a time and say that it is saved", async () => {
+    const { user, calls } = await open("settings");
+    await user.click(await screen.findByRole("switch", { name: "Snag may ask me for feedback" }));
+    await waitFor(() => expect(calls("change_settings")).toEqual([{ change: { prompts: false } }]));
+    await waitFor(() => expect(screen.getAllByRole("status").some((one) => one.textContent === "Saved")).toBe(true));
+  });
+
+  it("speak the chosen language at once", async () => {
+    const { user } = await open("settings");
+    await user.selectOptions(await screen.findByRole("combobox", { name: "Language" }), "de");
+    expect(await screen.findByRole("heading", { name: "Einstellungen" })).toBeTruthy();
+    expect(document.documentElement.lang).toBe("de");
+  });
+
+  it("turn dark at once", async () => {
+    const { user } = await open("settings");
+    await user.click(await screen.findByRole("radio", { name: "Dark" }));
+    await waitFor(() => expect(document.documentElement.dataset.mantineColorScheme).toBe("dark"));
+  });
+
+  it("take a shortcut by its keys, and refuse one without Ctrl, Alt or Super", async () => {
+    const { user, calls } = await open("settings");
+    await user.click(await screen.findByRole("button", { name: /Shortcut for feedback/ }));
+    await user.keyboard("g");
+    expect(calls("change_settings")).toEqual([]);
+    await user.keyboard("{Control>}{Shift>}[KeyG]{/Shift}{/Control}");
+    await waitFor(() => expect(calls("change_settings")).toEqual([{ change: { shortcut: "Ctrl+Shift+G" } }]));
+  });
+
+  it("say why a change was refused", async () => {
+    const { user } = await open("settings", "ordinary", "en", (demo) => demo.fail("change_settings", { key: "problem.shortcut_taken", values: { shortcut: "Ctrl+Alt+G" } }));
+    await user.click(await screen.findByRole("button", { name: /Shortcut for feedback/ }));
+    await user.keyboard("{Control>}{Alt>}[KeyG]{/Alt}{/Control}");
+    expect(await screen.findByText(/Another program uses Ctrl\+Alt\+G already/)).toBeTruthy();
+  });
+
+  it("pause and resume", async () => {
+    const { user, calls } = await open("settings");
+    await user.click(await screen.findByRole("button", { name: "For 1 hour" }));
+    expect(calls("pause")).toEqual([{ for: "hour" }]);
+    await user.click(await screen.findByRole("button", { name: "Resume" }));
+    expect(calls("resume")).toHaveLength(1);
+  });
+
+  it("keep a time without Snag only where it is one", async () => {
+    const { user, calls } = await open("settings");
+    const from = await screen.findByRole("textbox", { name: "From" });
+    await user.clear(from);
+    await user.type(from, "25:00");
+    await user.tab();
+    expect(calls("change_settings")).toEqual([]);
+    await user.clear(from);
+    await user.type(from, "9:30");
+    await user.tab();
+    await waitFor(() => expect(calls("change_settings")).toEqual([{ change: { pause_rules: [{ days: [1, 2, 3, 4, 5], from: "09:30", to: "13:00" }] } }]));
+  });
+
+  it("name what capture lacks and what to do", async () => {
+    await open("settings");
+    expect(await screen.findByText(/clicks without an answer aren't noticed/)).toBeTruthy();
+  });
+});
+
+describe("conversations", () => {
+  it("show the answer, and mark it read", async () => {
+    const { calls } = await open("conversations");
+    expect(await screen.findByText(/we could reproduce it/)).toBeTruthy();
+    await waitFor(() => expect(calls("conversation_read")).toEqual([{ id: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10" }]));
+  });
+
+  it("say how far each is", async () => {
+    const { user } = await open("conversations");
+    await user.click(await screen.findByRole("button", { name: /Offer the last ten/ }));
+    expect(screen.getByText(/Kept here, sent as soon as/)).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: /print preview/ }));
+    expect(screen.getByText(/larger than 10 MB/)).toBeTruthy();
+  });
+});
