@@ -419,24 +419,9 @@ async fn cleanup(
     uri: Uri,
 ) -> Result<Json<Cleaned>, ApiError> {
     let given = params::read(&uri, &["retention_days", "dry_run"])?;
-    let dry_run = match given.get("dry_run").map(String::as_str) {
-        None | Some("false" | "0") => false,
-        Some("true" | "1") => true,
-        Some(_) => {
-            let detail = "It takes true or false.";
-            return Err(ApiError::invalid_parameter("dry_run", detail));
-        }
-    };
-    let asked = match given.get("retention_days") {
-        None => None,
-        Some(text) => match text.parse::<u32>() {
-            Ok(days @ 1..=3_650) if text.bytes().all(|byte| byte.is_ascii_digit()) => Some(days),
-            _ => {
-                let detail = "It takes a whole number from 1 to 3650.";
-                return Err(ApiError::invalid_parameter("retention_days", detail));
-            }
-        },
-    };
+    let dry_run = params::yes_or_no(&given, "dry_run")?.unwrap_or(false);
+    let asked = params::count(&given, "retention_days", 3_650)?;
+    let asked = asked.and_then(|days| u32::try_from(days).ok());
     let now = state.now();
     let (cutoffs, days) = match asked {
         None => (

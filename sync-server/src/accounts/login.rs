@@ -297,8 +297,8 @@ pub(super) async fn logout(
     who: LoggedIn,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let mut given = params::read(&uri, &["everywhere"])?;
-    let everywhere = params::yes_or_no(&mut given, "everywhere")?.unwrap_or(false);
+    let given = params::read(&uri, &["everywhere"])?;
+    let everywhere = params::yes_or_no(&given, "everywhere")?.unwrap_or(false);
     let id = who.session.user.to_string();
     let act = Act {
         action: "session.end",

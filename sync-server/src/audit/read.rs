@@ -152,7 +152,7 @@ async fn page(
         query = query.param("device", device);
     }
     for name in ["actor", "action", "target"] {
-        let Some(text) = params::text(&mut given, name, TEXT_CHARS_MAX)? else {
+        let Some(text) = params::text(&given, name, TEXT_CHARS_MAX)? else {
             continue;
         };
         match text.strip_suffix(".*") {
@@ -166,8 +166,8 @@ async fn page(
             }
         }
     }
-    let from = params::moment(&mut given, "from")?;
-    let to = params::moment(&mut given, "to")?;
+    let from = params::moment_ms(&given, "from")?;
+    let to = params::moment_ms(&given, "to")?;
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
@@ -181,10 +181,10 @@ async fn page(
             conditions.push(format!(
                 "at {comparison} fromUnixTimestamp64Milli({{{name}:Int64}}, 'UTC')"
             ));
-            query = query.param(name, moment.as_millisecond());
+            query = query.param(name, moment);
         }
     }
-    let limit = params::count(&mut given, "limit", LIMIT_MAX)?.unwrap_or(DEFAULT_LIMIT);
+    let limit = params::count(&given, "limit", LIMIT_MAX)?.unwrap_or(DEFAULT_LIMIT);
     if let Some(cursor) = given.remove("cursor") {
         let (at, id) = read_cursor(&cursor)?;
         let at_cursor = "fromUnixTimestamp64Milli({cursor_at:Int64}, 'UTC')";

@@ -20,9 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 
-use super::filter::{self, Filter, pairs};
+use super::filter::{self, Filter};
 use crate::auth::Analyst;
-use crate::{ApiError, AppState, audit};
+use crate::{ApiError, AppState, audit, params};
 
 /// How long a reader may take for a piece before its export ends: each one holds one of
 /// the engine's readers.
@@ -202,7 +202,7 @@ pub(crate) async fn get(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let allowed: Vec<&str> = [&["format"], filter::PARAMETERS].concat();
-    let given = pairs(&uri, &allowed)?;
+    let given = params::pairs(&uri, &allowed, filter::REPEATED)?;
     let format = given.iter().find(|(name, _)| name == "format");
     let format = Format::read(format.map_or("", |(_, value)| value))?;
     let filter = Filter::read(&given)?;

@@ -1,7 +1,6 @@
 //! Which items are meant: the filters of the list and of exports, strictly. What isn't
 //! known or can't be read is a 400 that names the parameter.
 
-use http::Uri;
 use serde::{Deserialize, Serialize};
 use snag_warehouse::Query;
 use snag_wire::Category;
@@ -9,8 +8,7 @@ use snag_wire::limits::{APP_CHARS_MAX, LABEL_CHARS_MAX, NAME_CHARS_MAX};
 use utoipa::{IntoParams, ToSchema};
 
 use super::store::Status;
-use crate::ApiError;
-use crate::insights::params;
+use crate::{ApiError, params};
 
 /// The filters' parameters.
 pub(super) const PARAMETERS: &[&str] = &[
@@ -91,57 +89,8 @@ pub(crate) struct Filter {
     q: Option<String>,
 }
 
-/// The parameters of an address, decoded, in their order. A parameter other than `tag`
-/// may be given once.
-///
-/// # Errors
-/// 400 for one that isn't `allowed`, can't be decoded or is given twice.
-pub(super) fn pairs(uri: &Uri, allowed: &[&str]) -> Result<Vec<(String, String)>, ApiError> {
-    let mut given: Vec<(String, String)> = Vec::new();
-    for pair in uri.query().unwrap_or_default().split('&') {
-        if pair.is_empty() {
-            continue;
-        }
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = params::decode(name).unwrap_or_else(|_| name.to_owned());
-        if !allowed.contains(&name.as_str()) {
-            let detail = format!(
-                "There is no such parameter here. Allowed are: {}.",
-                allowed.join(", ")
-            );
-            return Err(ApiError::invalid_parameter(params::shorten(&name), detail));
-        }
-        let Ok(value) = params::decode(value) else {
-            let detail = "The value is not percent-encoded UTF-8.";
-            return Err(ApiError::invalid_parameter(name, detail));
-        };
-        if name != "tag" && given.iter().any(|(known, _)| *known == name) {
-            let detail = "The parameter is given more than once. Give it once.";
-            return Err(ApiError::invalid_parameter(name, detail));
-        }
-        given.push((name, value));
-    }
-    Ok(given)
-}
-
-fn name(parameter: &str, value: &str, chars_max: usize) -> Result<String, ApiError> {
-    if value.is_empty() || value.chars().count() > chars_max {
-        let detail = format!("It takes 1 to {chars_max} characters. Leave it out for no filter.");
-        return Err(ApiError::invalid_parameter(parameter, detail));
-    }
-    Ok(value.to_owned())
-}
-
-fn yes(parameter: &str, value: &str) -> Result<bool, ApiError> {
-    match value {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(ApiError::invalid_parameter(
-            parameter,
-            "It takes true or false.",
-        )),
-    }
-}
+/// What may be given more than once.
+pub(super) const REPEATED: &[&str] = &["tag"];
 
 fn rating(parameter: &str, value: &str) -> Result<u8, ApiError> {
     match value.as_bytes() {
@@ -209,18 +158,18 @@ impl Filter {
                         let detail = format!("It may be given at most {TAGS_MAX} times.");
                         return Err(ApiError::invalid_parameter(p, detail));
                     }
-                    filter.tags.push(name(p, value, TAG_CHARS_MAX)?);
+                    filter.tags.push(params::as_text(p, value, TAG_CHARS_MAX)?);
                 }
-                "product" => filter.product = Some(name(p, value, NAME_CHARS_MAX)?),
-                "app" => filter.app = Some(name(p, value, APP_CHARS_MAX)?),
-                "screen" => filter.screen = Some(name(p, value, LABEL_CHARS_MAX)?),
-                "from" => filter.from_ms = Some(params::time(p, value)?),
-                "to" => filter.to_ms = Some(params::time(p, value)?),
-                "read" => filter.read = Some(yes(p, value)?),
-                "archived" => filter.archived = Some(yes(p, value)?),
-                "has_screenshot" => filter.has_screenshot = Some(yes(p, value)?),
+                "product" => filter.product = Some(params::as_text(p, value, NAME_CHARS_MAX)?),
+                "app" => filter.app = Some(params::as_text(p, value, APP_CHARS_MAX)?),
+                "screen" => filter.screen = Some(params::as_text(p, value, LABEL_CHARS_MAX)?),
+                "from" => filter.from_ms = Some(params::as_moment_ms(p, value)?),
+                "to" => filter.to_ms = Some(params::as_moment_ms(p, value)?),
+                "read" => filter.read = Some(params::as_yes_or_no(p, value)?),
+                "archived" => filter.archived = Some(params::as_yes_or_no(p, value)?),
+                "has_screenshot" => filter.has_screenshot = Some(params::as_yes_or_no(p, value)?),
                 "assignee" => {
-                    let given = name(p, value, ASSIGNEE_CHARS_MAX)?;
+                    let given = params::as_text(p, value, ASSIGNEE_CHARS_MAX)?;
                     filter.assignee = Some(if given == "none" {
                         String::new()
                     } else {
@@ -239,7 +188,7 @@ impl Filter {
                     }
                 }
                 "q" => {
-                    let q = name(p, value, Q_CHARS_MAX)?;
+                    let q = params::as_text(p, value, Q_CHARS_MAX)?;
                     if !q.chars().any(|c| c.is_alphanumeric() || !c.is_ascii()) {
                         let detail = "It takes at least one word.";
                         return Err(ApiError::invalid_parameter(p, detail));
@@ -454,11 +403,13 @@ pub(crate) struct Filters {
 
 #[cfg(test)]
 mod tests {
+    use http::Uri;
+
     use super::*;
 
     fn read(query: &str) -> Result<Filter, ApiError> {
         let uri: Uri = format!("/v1/feedback?{query}").parse().expect("an address");
-        Filter::read(&pairs(&uri, PARAMETERS)?)
+        Filter::read(&params::pairs(&uri, PARAMETERS, REPEATED)?)
     }
 
     #[test]

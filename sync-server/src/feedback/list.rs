@@ -21,11 +21,11 @@ use snag_wire::Category;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::filter::{self, Filter, pairs};
+use super::filter::{self, Filter};
 use super::store::Status;
 use super::thread::moment;
 use crate::auth::Viewer;
-use crate::{ApiError, AppState, db};
+use crate::{ApiError, AppState, db, params};
 
 /// Items of a page where `limit` isn't given.
 const DEFAULT_LIMIT: usize = 50;
@@ -205,7 +205,7 @@ pub(crate) async fn get(
     uri: Uri,
 ) -> Result<Json<Items>, ApiError> {
     let allowed: Vec<&str> = [filter::PARAMETERS, &["limit", "cursor"]].concat();
-    let given = pairs(&uri, &allowed)?;
+    let given = params::pairs(&uri, &allowed, filter::REPEATED)?;
     let filter = Filter::read(&given)?;
     let (mut limit, mut after) = (DEFAULT_LIMIT, None);
     for (name, value) in &given {
@@ -355,7 +355,7 @@ pub(super) async fn explain(
     let uri: Uri = format!("/v1/feedback?{question}")
         .parse()
         .map_err(|error| ApiError::internal(&error))?;
-    let filter = Filter::read(&pairs(&uri, filter::PARAMETERS)?)?;
+    let filter = Filter::read(&params::pairs(&uri, filter::PARAMETERS, filter::REPEATED)?)?;
     let mut query = candidates_query(org, &filter, None, DEFAULT_LIMIT + 1);
     query.sql.insert_str(0, "EXPLAIN indexes = 1, actions = 0 ");
     let plan = state.warehouse.select(query.format("TSVRaw")).await?;

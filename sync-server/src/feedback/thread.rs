@@ -20,10 +20,9 @@ use uuid::Uuid;
 
 use super::acts;
 use super::asked::{Asked, ItemId};
-use super::filter::pairs;
 use super::store::{self, Act, Change, Current, Outcome};
 use crate::auth::{Actor, Analyst, DeviceAuth, Viewer};
-use crate::{ApiError, AppState, db};
+use crate::{ApiError, AppState, db, params};
 
 /// Characters in a note or reply.
 const TEXT_CHARS_MAX: usize = 10_000;
@@ -321,7 +320,7 @@ pub(crate) async fn replies(
     auth: DeviceAuth,
     uri: Uri,
 ) -> Result<Json<Replies>, ApiError> {
-    let given = pairs(&uri, &["after"])?;
+    let given = params::pairs(&uri, &["after"], &[])?;
     let after = given.iter().find(|(name, _)| name == "after");
     let after = after.map_or("", |(_, value)| value.as_str());
     let (after_ms, after_id) = place(after)?;

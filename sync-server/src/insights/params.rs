@@ -13,8 +13,8 @@ use snag_wire::limits::{LABEL_CHARS_MAX, NAME_CHARS_MAX};
 use snag_wire::{IncidentKind, LabelHash};
 
 use super::period::{DAY_MS, HOUR_MS, Period};
-use crate::ApiError;
 use crate::labels::Texts;
+use crate::{ApiError, params};
 
 /// Longest period: as far back as devices may send (`AGE_MS_MAX`).
 pub(super) const SPAN_DAYS_MAX: i64 = 400;
@@ -24,8 +24,6 @@ const DEFAULT_DAYS: i64 = 7;
 const DEFAULT_LIMIT: usize = 50;
 /// Most rows of a list.
 const LIMIT_MAX: usize = 500;
-/// Times beyond are typing errors, and ClickHouse's `DateTime` ends soon after.
-const YEARS: (i64, i64) = (0, 4_102_444_800_000);
 
 /// Parameters that every route takes.
 pub(super) const COMMON: &[&str] = &[
@@ -48,45 +46,16 @@ impl Asked {
     /// Reads the parameters of `uri`, of which the common ones and `more` are allowed.
     pub(super) fn read(uri: &Uri, more: &[&str], now: Timestamp) -> Result<Self, ApiError> {
         let allowed: Vec<&str> = COMMON.iter().chain(more).copied().collect();
-        let mut given = BTreeMap::new();
-        for pair in uri.query().unwrap_or_default().split('&') {
-            if pair.is_empty() {
-                continue;
-            }
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name).unwrap_or_else(|_| name.to_owned());
-            if !allowed.contains(&name.as_str()) {
-                let detail = format!(
-                    "There is no such parameter here. Allowed are: {}.",
-                    allowed.join(", ")
-                );
-                return Err(ApiError::invalid_parameter(shorten(&name), detail));
-            }
-            let Ok(value) = decode(value) else {
-                let detail = "The value is not percent-encoded UTF-8.";
-                return Err(ApiError::invalid_parameter(name, detail));
-            };
-            if given.contains_key(&name) {
-                let detail = "The parameter is given more than once. Give it once.";
-                return Err(ApiError::invalid_parameter(name, detail));
-            }
-            given.insert(name, value);
-        }
-        let mut name = |parameter: &str, chars_max: usize| match given.remove(parameter) {
-            None => Ok(None),
-            Some(value) if value.is_empty() || value.chars().count() > chars_max => {
-                let detail =
-                    format!("It takes 1 to {chars_max} characters. Leave it out for no filter.");
-                Err(ApiError::invalid_parameter(parameter, detail))
-            }
-            Some(value) => Ok(Some(value)),
-        };
-        let product = name("product", NAME_CHARS_MAX)?.unwrap_or_else(|| "default".to_owned());
-        let app = name("app", NAME_CHARS_MAX)?;
-        let screen = name("screen", LABEL_CHARS_MAX)?;
-        let version = name("version", NAME_CHARS_MAX)?;
-        let segment = name("segment", NAME_CHARS_MAX)?;
-        let period = period(given.remove("from"), given.remove("to"), now)?;
+        let given = params::read(uri, &allowed)?;
+        let product = params::text(&given, "product", NAME_CHARS_MAX)?;
+        let product = product.unwrap_or_else(|| "default".to_owned());
+        let app = params::text(&given, "app", NAME_CHARS_MAX)?;
+        let screen = params::text(&given, "screen", LABEL_CHARS_MAX)?;
+        let version = params::text(&given, "version", NAME_CHARS_MAX)?;
+        let segment = params::text(&given, "segment", NAME_CHARS_MAX)?;
+        let from = params::moment_ms(&given, "from")?;
+        let to = params::moment_ms(&given, "to")?;
+        let period = period(from, to, now)?;
         Ok(Self {
             product,
             period,
@@ -100,17 +69,8 @@ impl Asked {
 
     /// How many rows are wanted at most.
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
-        let Some(value) = self.rest.get("limit") else {
-            return Ok(DEFAULT_LIMIT);
-        };
-        let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-        match value.parse() {
-            Ok(limit @ 1..=LIMIT_MAX) if digits => Ok(limit),
-            _ => {
-                let detail = format!("It takes a whole number from 1 to {LIMIT_MAX}.");
-                Err(ApiError::invalid_parameter("limit", detail))
-            }
-        }
+        let limit = params::count(&self.rest, "limit", LIMIT_MAX)?;
+        Ok(limit.unwrap_or(DEFAULT_LIMIT))
     }
 
     /// One word of a list; the first is the default.
@@ -119,15 +79,7 @@ impl Asked {
         parameter: &str,
         words: &[(&str, T)],
     ) -> Result<Option<T>, ApiError> {
-        let Some(value) = self.rest.get(parameter) else {
-            return Ok(None);
-        };
-        let known = words.iter().find(|(word, _)| word == value);
-        known.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| {
-            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let detail = format!("It takes one of: {}.", words.join(", "));
-            ApiError::invalid_parameter(parameter, detail)
-        })
+        params::word(&self.rest, parameter, words)
     }
 
     /// The kind of incident asked for.
@@ -174,57 +126,17 @@ impl Asked {
     }
 }
 
-/// A name or value of a query as it was before it was put into an address.
-pub(crate) fn decode(text: &str) -> Result<String, std::string::FromUtf8Error> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        let digit = |place: usize| {
-            let digit = after.get(place).map(|byte| char::from(*byte));
-            digit
-                .and_then(|c| c.to_digit(16))
-                .and_then(|d| u8::try_from(d).ok())
-        };
-        match (first, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push(high << 4 | low);
-                rest = &after[2..];
-            }
-            (b'+', ..) => bytes.push(b' '),
-            (byte, ..) => bytes.push(*byte),
-        }
-    }
-    String::from_utf8(bytes)
-}
-
 /// Numbers as an opaque text.
 pub(super) fn cursor(numbers: &[i64]) -> String {
     let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_be_bytes()).collect();
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A foreign parameter's name, short enough to be sent back.
-pub(crate) fn shorten(name: &str) -> String {
-    let shown = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    if name.is_empty() {
-        "(empty)".to_owned()
-    } else {
-        shown
-    }
-}
-
-fn period(from: Option<String>, to: Option<String>, now: Timestamp) -> Result<Period, ApiError> {
-    let to_ms = match to {
-        Some(text) => time("to", &text)?,
-        // The end of this hour: so that all that is known counts, and whole hours can
-        // be answered from rollups.
-        None => (now.as_millisecond() / HOUR_MS + 1) * HOUR_MS,
-    };
-    let from_ms = match from {
-        Some(text) => time("from", &text)?,
-        None => (to_ms - DEFAULT_DAYS * DAY_MS).max(0),
-    };
+fn period(from_ms: Option<i64>, to_ms: Option<i64>, now: Timestamp) -> Result<Period, ApiError> {
+    // The end of this hour where nothing is said: so that all that is known counts, and
+    // whole hours can be answered from rollups.
+    let to_ms = to_ms.unwrap_or((now.as_millisecond() / HOUR_MS + 1) * HOUR_MS);
+    let from_ms = from_ms.unwrap_or((to_ms - DEFAULT_DAYS * DAY_MS).max(0));
     if from_ms >= to_ms {
         let detail = "It has to lie before `to` (which is the end of this hour where not given). \
                       The period runs from `from` until before `to`.";
@@ -235,35 +147,6 @@ fn period(from: Option<String>, to: Option<String>, now: Timestamp) -> Result<Pe
         return Err(ApiError::invalid_parameter("from", detail));
     }
     Ok(Period { from_ms, to_ms })
-}
-
-/// A moment in milliseconds since 1970, from RFC 3339 or a date.
-pub(crate) fn time(parameter: &str, text: &str) -> Result<i64, ApiError> {
-    let wrong = || {
-        let detail = "It takes a time as RFC 3339 has it (2026-11-20T10:00:00Z, \
-                      2026-11-20T11:00:00+01:00) or a date (2026-11-20: its first moment in UTC), \
-                      from 1970 to 2099.";
-        ApiError::invalid_parameter(parameter, detail)
-    };
-    // A plus that isn't written as %2B arrives as a space; no time has one there.
-    let text = text.replace(' ', "+");
-    let date = text.len() == 10;
-    let ms = if date {
-        let date: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
-        let zoned = date.to_zoned(jiff::tz::TimeZone::UTC);
-        zoned.map_err(|_| wrong())?.timestamp().as_millisecond()
-    } else {
-        if text.contains('[') {
-            return Err(wrong());
-        }
-        let at: Timestamp = text.parse().map_err(|_| wrong())?;
-        at.as_millisecond()
-    };
-    if (YEARS.0..YEARS.1).contains(&ms) {
-        Ok(ms)
-    } else {
-        Err(wrong())
-    }
 }
 
 #[cfg(test)]
@@ -328,6 +211,7 @@ mod tests {
             ("%61pp=x&app=y", "app"),
             ("from", "from"),
             ("segment=%FF", "segment"),
+            ("version=1%zz", "version"),
             ("screen=", "screen"),
             ("=x", "(empty)"),
             ("from=yesterday", "from"),
@@ -367,7 +251,7 @@ mod tests {
 
     #[test]
     fn values_are_decoded() {
-        let asked = read("app=a%2Bb+c%20d%25&screen=%C3%A4&version=1%zz&segment=%00").unwrap();
+        let asked = read("app=a%2Bb+c%20d%25&screen=%C3%A4&version=1%25zz&segment=%00").unwrap();
         assert_eq!(asked.app.as_deref(), Some("a+b c d%"));
         assert_eq!(asked.screen.as_deref(), Some("\u{e4}"));
         assert_eq!(asked.version.as_deref(), Some("1%zz"));

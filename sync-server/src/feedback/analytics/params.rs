@@ -11,8 +11,7 @@ use snag_wire::limits::{LABEL_CHARS_MAX, NAME_CHARS_MAX};
 use utoipa::{IntoParams, ToSchema};
 
 use super::calendar::{self, Interval};
-use crate::ApiError;
-use crate::insights::params::time;
+use crate::{ApiError, params};
 
 /// The period where none is given.
 const DEFAULT_DAYS: i64 = 30;
@@ -110,20 +109,11 @@ impl Asked {
         if with_limit {
             allowed.push("limit");
         }
-        let mut given = crate::params::read(uri, &allowed)?;
+        let mut given = params::read(uri, &allowed)?;
         let tz_name = given.remove("tz").unwrap_or_else(|| "UTC".to_owned());
         let tz = zone(&tz_name)?;
-        let interval = match given.remove("interval") {
-            None => Interval::Day,
-            Some(word) => {
-                let known = Interval::WORDS.iter().find(|(known, _)| *known == word);
-                let Some((_, interval)) = known else {
-                    let detail = "It takes one of: hour, day, week, month.";
-                    return Err(ApiError::invalid_parameter("interval", detail));
-                };
-                *interval
-            }
-        };
+        let interval = params::word(&given, "interval", &Interval::WORDS)?;
+        let interval = interval.unwrap_or(Interval::Day);
         let (from_ms, to_ms) = span(given.remove("from"), given.remove("to"), &tz, now)?;
         let beginnings = calendar::beginnings(interval, &tz, stamp(from_ms), stamp(to_ms))?;
         let mut filters = Vec::new();
@@ -134,34 +124,15 @@ impl Asked {
             ("version", NAME_CHARS_MAX),
             ("segment", NAME_CHARS_MAX),
         ] {
-            let Some(value) = given.remove(name) else {
-                continue;
-            };
-            if value.is_empty() || value.chars().count() > chars_max {
-                let detail =
-                    format!("It takes 1 to {chars_max} characters. Leave it out for no filter.");
-                return Err(ApiError::invalid_parameter(name, detail));
+            if let Some(value) = params::text(&given, name, chars_max)? {
+                filters.push((name, value));
             }
-            filters.push((name, value));
         }
-        if let Some(value) = given.remove("category") {
-            let words = Category::ALL.map(Category::as_str);
-            if !words.contains(&value.as_str()) {
-                let detail = format!("It takes one of: {}.", words.join(", "));
-                return Err(ApiError::invalid_parameter("category", detail));
-            }
-            filters.push(("category", value));
+        let words = Category::ALL.map(|category| (category.as_str(), category.as_str()));
+        if let Some(value) = params::word(&given, "category", &words)? {
+            filters.push(("category", value.to_owned()));
         }
-        let limit = match given.remove("limit") {
-            None => DEFAULT_LIMIT,
-            Some(value) => match value.parse() {
-                Ok(limit @ 1..=LIMIT_MAX) if value.bytes().all(|b| b.is_ascii_digit()) => limit,
-                _ => {
-                    let detail = format!("It takes a whole number from 1 to {LIMIT_MAX}.");
-                    return Err(ApiError::invalid_parameter("limit", detail));
-                }
-            },
-        };
+        let limit = params::count(&given, "limit", LIMIT_MAX)?.unwrap_or(DEFAULT_LIMIT);
         Ok(Self {
             from_ms,
             to_ms,
@@ -236,7 +207,7 @@ fn span(
 
 /// A moment, or a date, which begins where the caller lives.
 fn moment(parameter: &str, text: &str, tz: &TimeZone) -> Result<i64, ApiError> {
-    let ms = time(parameter, text)?;
+    let ms = params::as_moment_ms(parameter, text)?;
     if text.len() != 10 {
         return Ok(ms);
     }

@@ -29,8 +29,7 @@ use uuid::Uuid;
 
 use self::cluster::{Group, Item, Reason};
 use crate::auth::Viewer;
-use crate::insights::params::time;
-use crate::{ApiError, AppState};
+use crate::{ApiError, AppState, params};
 
 const DAY_MS: i64 = 86_400_000;
 const DEFAULT_DAYS: i64 = 30;
@@ -217,15 +216,11 @@ pub(crate) async fn groups(
     let names = [
         "from", "to", "product", "app", "screen", "sort", "limit", "cursor",
     ];
-    let mut given = crate::params::read(&uri, &names)?;
-    let to_ms = match given.remove("to") {
-        Some(text) => time("to", &text)?,
-        None => state.now().as_millisecond() + DAY_MS,
-    };
-    let from_ms = match given.remove("from") {
-        Some(text) => time("from", &text)?,
-        None => (to_ms - DEFAULT_DAYS * DAY_MS).max(0),
-    };
+    let given = params::read(&uri, &names)?;
+    let to_ms = params::moment_ms(&given, "to")?;
+    let to_ms = to_ms.unwrap_or(state.now().as_millisecond() + DAY_MS);
+    let from_ms = params::moment_ms(&given, "from")?;
+    let from_ms = from_ms.unwrap_or((to_ms - DEFAULT_DAYS * DAY_MS).max(0));
     if from_ms >= to_ms || to_ms - from_ms > SPAN_DAYS_MAX * DAY_MS {
         let detail = format!(
             "It has to lie before `to` (a day from now where not given), at most {SPAN_DAYS_MAX} days."
@@ -238,24 +233,13 @@ pub(crate) async fn groups(
         ("app", NAME_CHARS_MAX),
         ("screen", LABEL_CHARS_MAX),
     ] {
-        if let Some(value) = given.remove(name) {
-            if value.is_empty() || value.chars().count() > chars_max {
-                let detail =
-                    format!("It takes 1 to {chars_max} characters. Leave it out for no filter.");
-                return Err(ApiError::invalid_parameter(name, detail));
-            }
+        if let Some(value) = params::text(&given, name, chars_max)? {
             filters.push((name, value));
         }
     }
-    let sort = match given.get("sort").map(String::as_str) {
-        None | Some("size") => GroupSort::Size,
-        Some("recent") => GroupSort::Recent,
-        Some(_) => {
-            let detail = "It takes one of: size, recent.";
-            return Err(ApiError::invalid_parameter("sort", detail));
-        }
-    };
-    let limit = limit(given.get("limit"))?;
+    let sorts = [("size", GroupSort::Size), ("recent", GroupSort::Recent)];
+    let sort = params::word(&given, "sort", &sorts)?.unwrap_or(GroupSort::Size);
+    let limit = params::count(&given, "limit", LIMIT_MAX)?.unwrap_or(DEFAULT_LIMIT);
     let cursor = given.get("cursor").map(|text| cursor(text)).transpose()?;
     let asked = Asked {
         from_ms,
@@ -287,19 +271,6 @@ pub(crate) async fn groups(
         compared: items.len(),
         more,
     }))
-}
-
-fn limit(given: Option<&String>) -> Result<usize, ApiError> {
-    match given.map(|value| (value, value.parse())) {
-        None => Ok(DEFAULT_LIMIT),
-        Some((value, Ok(limit @ 1..=LIMIT_MAX))) if value.bytes().all(|b| b.is_ascii_digit()) => {
-            Ok(limit)
-        }
-        Some(_) => {
-            let detail = format!("It takes a whole number from 1 to {LIMIT_MAX}.");
-            Err(ApiError::invalid_parameter("limit", detail))
-        }
-    }
 }
 
 /// A group's place among the others: the highest comes first.
@@ -424,8 +395,8 @@ pub(crate) async fn similar(
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Json<SimilarItems>, ApiError> {
-    let given = crate::params::read(&uri, &["limit"])?;
-    let limit = limit(given.get("limit"))?;
+    let given = params::read(&uri, &["limit"])?;
+    let limit = params::count(&given, "limit", LIMIT_MAX)?.unwrap_or(DEFAULT_LIMIT);
     let unknown = || ApiError::new(Code::NotFound, "There is no such feedback.");
     let id: Uuid = id.parse().map_err(|_| unknown())?;
     let item = load::one(&state, &actor.org, id)
