@@ -105,7 +105,34 @@ async fn main() {
         client: reqwest::Client::new(),
     };
     quiet(&warehouse).await;
+    println!("\nright after a tenth of the items was changed");
+    ask_all(&asker, &warehouse, rounds / 4 + 1).await;
+    // What the engine does by itself with months that were quiet for ten minutes.
+    let settle = "OPTIMIZE TABLE feedback FINAL";
+    warehouse
+        .execute(Query::new(settle))
+        .await
+        .expect("parts are merged");
+    println!("\nten minutes later");
+    let slowest = ask_all(&asker, &warehouse, rounds).await;
+    for number in slowest.iter().take(3) {
+        let (name, question) = QUESTIONS[*number];
+        let plan = snag_server::feedback::explain(&state, &org, &at_place(question, 1))
+            .await
+            .expect("a plan");
+        println!("\n{name} ({question})\n{plan}");
+    }
+    drop(state);
+    warehouse.close().await;
+}
 
+/// Asks every question in each round, prints how long the pages took, and returns the
+/// questions, the slowest first.
+async fn ask_all(asker: &Asker, warehouse: &Warehouse, rounds: u64) -> Vec<usize> {
+    let parts = "SELECT count(), sum(rows), formatReadableSize(sum(bytes_on_disk)) \
+                 FROM system.parts WHERE table = 'feedback' AND active AND database = currentDatabase()";
+    let parts = warehouse.select(Query::read(parts)).await.expect("parts");
+    print!("parts, rows, size: {}", String::from_utf8_lossy(&parts));
     let mut taken: Vec<Vec<Duration>> = vec![Vec::new(); QUESTIONS.len()];
     let mut found = [0; QUESTIONS.len()];
     for round in 0..=rounds {
@@ -141,15 +168,11 @@ async fn main() {
         all.len()
     );
     slowest.sort_unstable();
-    for (_, number) in slowest.iter().rev().take(3) {
-        let (name, question) = QUESTIONS[*number];
-        let plan = snag_server::feedback::explain(&state, &org, &at_place(question, 1))
-            .await
-            .expect("a plan");
-        println!("\n{name} ({question})\n{plan}");
-    }
-    drop(state);
-    warehouse.close().await;
+    slowest
+        .into_iter()
+        .rev()
+        .map(|(_, number)| number)
+        .collect()
 }
 
 /// The question, from another place in each round.
@@ -174,10 +197,6 @@ async fn quiet(warehouse: &Warehouse) {
             break;
         }
     }
-    let parts = "SELECT count(), sum(rows), formatReadableSize(sum(bytes_on_disk)) \
-                 FROM system.parts WHERE table = 'feedback' AND active AND database = currentDatabase()";
-    let parts = warehouse.select(Query::read(parts)).await.expect("parts");
-    print!("parts, rows, size: {}", String::from_utf8_lossy(&parts));
 }
 
 async fn fill(warehouse: &Warehouse, org: &str, items: u64) {

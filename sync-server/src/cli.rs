@@ -435,13 +435,21 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 impl Serve {
+    /// Where screenshots are kept, if it is a folder.
+    fn objects_folder(&self) -> Option<PathBuf> {
+        match &self.objects {
+            None => Some(self.store.data.join("objects")),
+            Some(place) if place.starts_with("s3://") => None,
+            Some(place) => Some(PathBuf::from(place)),
+        }
+    }
+
     fn open_objects(&self) -> anyhow::Result<Objects> {
-        let Some(place) = &self.objects else {
-            return Objects::folder(&self.store.data.join("objects"), !self.store.no_fsync);
-        };
-        let Some(place) = place.strip_prefix("s3://") else {
-            return Objects::folder(std::path::Path::new(place), !self.store.no_fsync);
-        };
+        if let Some(folder) = self.objects_folder() {
+            return Objects::folder(&folder, !self.store.no_fsync);
+        }
+        let place = self.objects.as_deref().unwrap_or_default();
+        let place = place.strip_prefix("s3://").unwrap_or(place);
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         anyhow::ensure!(!bucket.is_empty(), "--objects s3:// names no bucket");
         Objects::s3(&objects::S3 {
@@ -470,10 +478,11 @@ async fn run_serve(arguments: Serve) -> anyhow::Result<()> {
         ..Settings::default()
     };
     let state = AppState::new(warehouse.clone(), settings, AppState::system_clock());
-    let mut folders = Vec::new();
-    if arguments.store.clickhouse_url.is_none() {
-        folders.push(arguments.store.data.clone());
-    }
+    let embedded = arguments.store.clickhouse_url.is_none();
+    let folders = disk::Folders {
+        data: embedded.then(|| arguments.store.data.clone()),
+        objects: arguments.objects_folder(),
+    };
     tokio::spawn(disk::watch(Arc::clone(&state.disk), folders));
     if let Some(url) = &arguments.redis_url {
         crate::live::bus::connect(&state.live, &state.metrics, url)

@@ -80,6 +80,24 @@ impl Load {
     }
 }
 
+/// What is free, in bytes; `u64::MAX` where it isn't this machine's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// On the disk of the warehouse.
+    pub data_bytes: u64,
+    /// On the disk of the screenshots.
+    pub objects_bytes: u64,
+}
+
+/// The folders whose disks are watched.
+#[derive(Debug, Clone, Default)]
+pub struct Folders {
+    /// The warehouse's; none where it is another server.
+    pub data: Option<PathBuf>,
+    /// The screenshots'; none where they are kept in S3.
+    pub objects: Option<PathBuf>,
+}
+
 const ROOM: u8 = 0;
 const NO_SCREENSHOTS: u8 = 1;
 const NOTHING: u8 = 2;
@@ -103,17 +121,18 @@ impl Guard {
     }
 
     /// Takes note of how many bytes are free.
-    pub fn observe(&self, free_bytes: u64) {
-        let level = if free_bytes < self.floors.records_bytes {
+    pub fn observe(&self, free: Free) {
+        let least = free.data_bytes.min(free.objects_bytes);
+        let level = if free.data_bytes < self.floors.records_bytes {
             NOTHING
-        } else if free_bytes < self.floors.screenshots_bytes {
+        } else if least < self.floors.screenshots_bytes {
             NO_SCREENSHOTS
         } else {
             ROOM
         };
         self.metrics
             .disk_free_bytes
-            .set(i64::try_from(free_bytes).unwrap_or(i64::MAX));
+            .set(i64::try_from(least).unwrap_or(i64::MAX));
         let before = self.level.swap(level, Ordering::Relaxed);
         if before != level {
             let refused = match level {
@@ -123,12 +142,12 @@ impl Guard {
             };
             if level > before {
                 tracing::error!(
-                    free_bytes,
+                    free_bytes = least,
                     refused,
                     "the disk is nearly full: make room or retain less"
                 );
             } else {
-                tracing::info!(free_bytes, refused, "the disk has room again");
+                tracing::info!(free_bytes = least, refused, "the disk has room again");
             }
         }
     }
@@ -170,18 +189,20 @@ pub async fn guard(
     Ok(next.run(request).await)
 }
 
-/// Looks at the disks of some folders for ever; the fullest counts.
-pub async fn watch(guard: Arc<Guard>, folders: Vec<PathBuf>) {
+/// Looks at the disks of the folders for ever.
+pub async fn watch(guard: Arc<Guard>, folders: Folders) {
+    if folders.data.is_none() && folders.objects.is_none() {
+        return;
+    }
     let mut known = true;
     loop {
         let asked = folders.clone();
         let free = tokio::task::spawn_blocking(move || free_bytes(&asked)).await;
         match free {
-            Ok(Ok(Some(free))) => {
+            Ok(Ok(free)) => {
                 known = true;
                 guard.observe(free);
             }
-            Ok(Ok(None)) => return,
             Ok(Err(error)) if known => {
                 known = false;
                 tracing::error!(%error, "can't tell how full the disk is");
@@ -192,18 +213,16 @@ pub async fn watch(guard: Arc<Guard>, folders: Vec<PathBuf>) {
     }
 }
 
-/// The bytes that are free for this process on the fullest of the folders' disks; `None`
-/// where there is no folder.
+/// The bytes that are free for this process on the disks of the folders.
 ///
 /// # Errors
 /// A folder can't be asked about.
-pub fn free_bytes(folders: &[PathBuf]) -> std::io::Result<Option<u64>> {
-    let mut least = None;
-    for folder in folders {
-        let free = free_of(folder)?;
-        least = Some(least.map_or(free, |least: u64| least.min(free)));
-    }
-    Ok(least)
+pub fn free_bytes(folders: &Folders) -> std::io::Result<Free> {
+    let of = |folder: &Option<PathBuf>| folder.as_deref().map_or(Ok(u64::MAX), free_of);
+    Ok(Free {
+        data_bytes: of(&folders.data)?,
+        objects_bytes: of(&folders.objects)?,
+    })
 }
 
 #[cfg(unix)]
@@ -237,17 +256,25 @@ mod tests {
             [Load::Screenshot, Load::Feedback, Load::Records].map(|load| guard.admit(load).is_ok())
         };
         assert_eq!(admits(&guard), [true; 3], "unknown is not full");
+        let free = |data_bytes, objects_bytes| Free {
+            data_bytes,
+            objects_bytes,
+        };
         for (free, expected) in [
-            (1_000, [true, true, true]),
-            (999, [false, true, true]),
-            (100, [false, true, true]),
-            (99, [false, false, false]),
-            (0, [false, false, false]),
-            (500, [false, true, true]),
-            (5_000, [true, true, true]),
+            (free(1_000, 1_000), [true, true, true]),
+            (free(999, 999), [false, true, true]),
+            (free(100, 100), [false, true, true]),
+            (free(99, 99), [false, false, false]),
+            (free(0, 0), [false, false, false]),
+            (free(500, 500), [false, true, true]),
+            // The screenshots' disk may be another one.
+            (free(5_000, 50), [false, true, true]),
+            (free(50, 5_000), [false, false, false]),
+            (free(u64::MAX, 999), [false, true, true]),
+            (free(5_000, u64::MAX), [true, true, true]),
         ] {
             guard.observe(free);
-            assert_eq!(admits(&guard), expected, "{free} bytes free");
+            assert_eq!(admits(&guard), expected, "{free:?}");
         }
     }
 
@@ -268,9 +295,15 @@ mod tests {
 
     #[test]
     fn this_disk_has_a_size() {
-        let here = free_bytes(&[std::env::temp_dir()]).unwrap().unwrap();
-        assert!(here > 0);
-        assert_eq!(free_bytes(&[]).unwrap(), None);
-        assert!(free_bytes(&[PathBuf::from("/no/such/folder")]).is_err());
+        let of = |data: PathBuf| {
+            free_bytes(&Folders {
+                data: Some(data),
+                objects: None,
+            })
+        };
+        let here = of(std::env::temp_dir()).unwrap();
+        assert!(here.data_bytes > 0 && here.data_bytes < u64::MAX);
+        assert_eq!(here.objects_bytes, u64::MAX);
+        assert!(of(PathBuf::from("/no/such/folder")).is_err());
     }
 }

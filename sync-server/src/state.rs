@@ -99,9 +99,9 @@ pub struct AppState {
     pub screenshots: Screenshots,
     /// What the operator set.
     pub settings: Settings,
-    /// Held for each write to a table that rollups are made of, so that a rebuild of
-    /// a rollup sees no insert half done.
-    pub write_gate: Arc<tokio::sync::Mutex<()>>,
+    /// Read-locked for each write to a table that rollups are made of, and locked whole
+    /// while a rollup is rebuilt, so that a rebuild sees no insert half done.
+    pub write_gate: Arc<tokio::sync::RwLock<()>>,
     /// Held while something is deleted: one deletion at a time.
     pub forgetting: tokio::sync::Mutex<()>,
     /// Whether the server is about to end: no longer ready, still answering.
@@ -117,7 +117,7 @@ impl AppState {
     #[must_use]
     pub fn new(warehouse: Warehouse, settings: Settings, clock: Clock) -> Arc<Self> {
         let metrics = Arc::new(Metrics::default());
-        let write_gate = Arc::new(tokio::sync::Mutex::new(()));
+        let write_gate = Arc::new(tokio::sync::RwLock::new(()));
         let live = crate::live::Hub::start(warehouse.clone(), Arc::clone(&metrics));
         let commits = commit::start(
             warehouse.clone(),

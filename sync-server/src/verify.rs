@@ -81,7 +81,7 @@ pub struct Report {
 pub async fn verify(
     warehouse: &Warehouse,
     window: &Window,
-    repair: Option<&Arc<tokio::sync::Mutex<()>>>,
+    repair: Option<&Arc<tokio::sync::RwLock<()>>>,
 ) -> Result<Report, WarehouseError> {
     let mut report = Report::default();
     let floors = Floors::read(warehouse).await?;
@@ -101,7 +101,7 @@ pub async fn verify(
                     .extend(rollup.compare(warehouse, &suspects).await?);
                 continue;
             };
-            let _nothing_is_inserted = gate.lock().await;
+            let _nothing_is_inserted = gate.write().await;
             let mut wrong = rollup.compare(warehouse, &suspects).await?;
             report.differences.extend(wrong.iter().cloned());
             for _ in 0..TRIES {

@@ -40,10 +40,12 @@ impl Disk {
     }
 
     fn free(&self) -> u64 {
-        let folder = [self.path().to_path_buf()];
-        snag_server::disk::free_bytes(&folder)
-            .expect("an answer")
-            .expect("a folder")
+        let folders = snag_server::disk::Folders {
+            data: Some(self.path().to_path_buf()),
+            objects: None,
+        };
+        let free = snag_server::disk::free_bytes(&folders);
+        free.expect("an answer").data_bytes
     }
 
     fn ballast(&self) -> PathBuf {
@@ -217,6 +219,28 @@ async fn below_the_floors_it_refuses_in_order_and_recovers() {
     server.signal("-TERM");
     assert!(server.child.wait().expect("an end").success());
     verify(&data);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_of_screenshots_refuses_them_alone() {
+    let disk = Disk::mount();
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let org = process::organisation(&data);
+    let objects = disk.path().to_str().expect("text").to_owned();
+    let flags = ["--objects", &objects];
+    let floors = ["--disk-floor-mb", "60", "--disk-floor-events-mb", "1"];
+    let mut server = process::start(&data, &[&flags[..], &floors[..]].concat());
+    let mut client = Client::new(&server, &org).await;
+    let (status, _) = client.screenshot().await;
+    assert_ne!(status, 507, "there is room");
+    disk.fill(30 * MIB);
+    until!("no screenshots", client.screenshot().await.0 == 507);
+    assert_eq!(client.batch().await.0, 200, "records have their own disk");
+    disk.empty();
+    until!("room again", client.screenshot().await.0 != 507);
+    server.signal("-TERM");
+    assert!(server.child.wait().expect("an end").success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,14 +1,17 @@
-//! Our sentiment beside TextBlob's, on labelled English texts.
+//! Our sentiment beside TextBlob's, on labelled English texts: 3,000 sentences of reviews
+//! that people labelled, and what people say of programs.
 //!
-//! The texts are put together here: what people say of a program, times what they say it
-//! of. They were written by whoever wrote `understand::usage`, before it was measured and
-//! without a look at which of them it gets right; so they say that it isn't worse than
-//! TextBlob on feedback about software, not how good it is on texts of another kind. For
-//! those, `SNAG_SENTIMENT_TEXTS` names a file of `label<TAB>text` lines (`positive`,
-//! `negative`, `neutral`), which is measured instead.
+//! The reviews are the three sets of Kotzias et al., "From Group to Individual Labels using
+//! Deep Features" (2015): sentences of Amazon, IMDb and Yelp reviews, as the npm package
+//! `sentiment` ships them for its own tests. The others are put together here: what people
+//! say of a program, times what they say it of, written by whoever wrote
+//! `understand::usage`, before it was measured and without a look at which of them it gets
+//! right. `SNAG_SENTIMENT_TEXTS` names a file of `label<TAB>text` lines (`positive`,
+//! `negative`, `neutral`) to be measured, too.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use snag_server::feedback::understand::judge;
@@ -105,15 +108,52 @@ const NEUTRAL: [&str; 12] = [
     "It would be nice if {} had a dark mode.",
 ];
 
-fn texts() -> Vec<(String, String)> {
-    if let Some(path) = std::env::var_os("SNAG_SENTIMENT_TEXTS") {
-        let file = std::fs::read_to_string(path).expect("the file can be read");
-        return file
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .map(|(label, text)| (label.to_owned(), text.to_owned()))
-            .collect();
+/// A text and its label.
+type Labelled = (String, String);
+
+/// Where a client of the tests was set up.
+fn client(name: &str) -> PathBuf {
+    let said = Command::new("sh")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/setup.sh"))
+        .args(["--where", name])
+        .output()
+        .expect("sh runs");
+    PathBuf::from(String::from_utf8(said.stdout).expect("a path").trim())
+}
+
+fn reviews() -> Vec<Labelled> {
+    #[derive(serde::Deserialize)]
+    struct Review {
+        text: String,
+        /// Null in the empty line that ends each set.
+        class: Option<u8>,
     }
+    let fixtures = client("node").join("node_modules/sentiment/test/fixtures");
+    let read = |name: &str| -> Vec<Review> {
+        let text = std::fs::read(fixtures.join(name))
+            .unwrap_or_else(|error| panic!("{name}: {error}; run make test"));
+        serde_json::from_slice(&text).expect("JSON")
+    };
+    ["amazon.json", "imdb.json", "yelp.json"]
+        .into_iter()
+        .flat_map(read)
+        .filter_map(|Review { text, class }| {
+            let label = if class? == 1 { "positive" } else { "negative" };
+            let words: Vec<&str> = text.split_whitespace().collect();
+            Some((label.to_owned(), words.join(" ")))
+        })
+        .collect()
+}
+
+fn of_file(path: &OsStr) -> Vec<Labelled> {
+    let file = std::fs::read_to_string(path).expect("the file can be read");
+    file.lines()
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(label, text)| (label.to_owned(), text.to_owned()))
+        .collect()
+}
+
+fn of_programs() -> Vec<Labelled> {
     let mut texts = Vec::new();
     for (label, sentences) in [
         ("positive", &POSITIVE[..]),
@@ -134,15 +174,9 @@ fn texts() -> Vec<(String, String)> {
 }
 
 /// TextBlob's polarity of each text.
-fn textblob(texts: &[(String, String)]) -> Vec<f64> {
+fn textblob(texts: &[Labelled]) -> Vec<f64> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    let said = Command::new("sh")
-        .arg(here.join("setup.sh"))
-        .args(["--where", "textblob"])
-        .output()
-        .expect("sh runs");
-    let folder = String::from_utf8(said.stdout).expect("a path");
-    let python = Path::new(folder.trim()).join("venv/bin/python");
+    let python = client("textblob").join("venv/bin/python");
     assert!(python.exists(), "TextBlob is not set up: run make test");
     let mut child = Command::new(python)
         .arg(here.join("textblob/polarity.py"))
@@ -168,9 +202,16 @@ fn textblob(texts: &[(String, String)]) -> Vec<f64> {
 
 #[test]
 fn sentiment_is_not_less_accurate_than_textblob() {
-    let texts = texts();
-    assert!(texts.len() >= 1_000, "{}", texts.len());
-    let theirs = textblob(&texts);
+    compare("reviews", &reviews());
+    compare("of programs", &of_programs());
+    if let Some(path) = std::env::var_os("SNAG_SENTIMENT_TEXTS") {
+        compare("of the file", &of_file(&path));
+    }
+}
+
+fn compare(what: &str, texts: &[Labelled]) {
+    assert!(texts.len() >= 1_000, "{what}: {}", texts.len());
+    let theirs = textblob(texts);
     let (mut ours_right, mut theirs_right, mut unjudged) = (0, 0, 0);
     let mut wrong = Vec::new();
     for ((label, text), polarity) in texts.iter().zip(theirs) {
@@ -193,7 +234,7 @@ fn sentiment_is_not_less_accurate_than_textblob() {
     }
     let share = |right: usize| 100.0 * right as f64 / texts.len() as f64;
     println!(
-        "{} texts: ours {:.1} % ({unjudged} unjudged), TextBlob {:.1} %",
+        "{} texts {what}: ours {:.1} % ({unjudged} unjudged), TextBlob {:.1} %",
         texts.len(),
         share(ours_right),
         share(theirs_right)
@@ -201,9 +242,12 @@ fn sentiment_is_not_less_accurate_than_textblob() {
     for line in wrong.iter().step_by(8) {
         println!("  {line}");
     }
-    assert!(ours_right >= theirs_right, "{ours_right} < {theirs_right}");
+    assert!(
+        ours_right >= theirs_right,
+        "{what}: {ours_right} < {theirs_right}"
+    );
     assert!(
         unjudged * 50 <= texts.len(),
-        "English is taken for something else: {unjudged}"
+        "{what}: English is taken for something else: {unjudged}"
     );
 }

@@ -96,7 +96,7 @@ pub struct Submissions {
 pub fn start(
     warehouse: Warehouse,
     metrics: Arc<Metrics>,
-    write_gate: Arc<tokio::sync::Mutex<()>>,
+    write_gate: Arc<tokio::sync::RwLock<()>>,
     dirty: Dirty,
 ) -> Submissions {
     let (jobs, receiver) = mpsc::channel(QUEUE_MAX);
@@ -191,7 +191,7 @@ struct Committer {
     jobs: mpsc::Receiver<Job>,
     warehouse: Warehouse,
     metrics: Arc<Metrics>,
-    write_gate: Arc<tokio::sync::Mutex<()>>,
+    write_gate: Arc<tokio::sync::RwLock<()>>,
     dirty: Dirty,
     limits: Limits,
     recent: Recent,
@@ -434,7 +434,7 @@ impl Committer {
         if batches.is_empty() {
             return Ok(());
         }
-        let _gate = self.write_gate.lock().await;
+        let _gate = self.write_gate.read().await;
         let inserts = batches.into_iter().map(|(table, batch)| async move {
             let started = std::time::Instant::now();
             let rows = batch.num_rows() as u64;

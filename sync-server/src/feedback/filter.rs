@@ -278,9 +278,27 @@ impl Filter {
         all.join(" AND ")
     }
 
+    /// The columns that [`Filter::triage`] reads.
+    pub(super) fn triage_columns(&self) -> Vec<&'static str> {
+        let mut all = Vec::new();
+        let mut need = |wanted: bool, column: &'static str| {
+            if wanted {
+                all.push(column);
+            }
+        };
+        need(!self.status.is_empty(), "status");
+        need(self.read.is_some(), "read");
+        need(self.archived.is_some(), "archived");
+        need(self.has_screenshot.is_some(), "screenshot");
+        need(self.assignee.is_some(), "assignee");
+        need(self.merged != Merged::Include, "merged_into");
+        need(!self.tags.is_empty(), "tags");
+        all
+    }
+
     /// Binds what [`Filter::fixed`] and [`Filter::triage`] name.
     pub(super) fn bind(&self, mut query: Query) -> Query {
-        let place = |ms: i64| super::list::place_of(ms);
+        let place = super::rows::newest;
         if let Some(from) = self.from_ms {
             query = query.param("newest_max", place(from));
         }

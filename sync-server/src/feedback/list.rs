@@ -15,7 +15,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Uri;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use snag_warehouse::{Query, WarehouseError};
 use snag_wire::Category;
 use utoipa::{IntoParams, ToSchema};
@@ -34,10 +35,9 @@ const LIMIT_MAX: usize = 200;
 /// Rows that are looked through at once, at most.
 const ROWS_MAX: usize = 20_000;
 
-/// The place of a moment in the table: the newer, the lower.
-pub(super) fn place_of(ms: i64) -> u64 {
-    let most = i64::MAX.unsigned_abs();
-    most - u64::try_from(ms).unwrap_or(0).min(most)
+/// The moment of a place in the table, in milliseconds since 1970.
+fn ms_of(place: u64) -> i64 {
+    i64::MAX.saturating_sub_unsigned(place)
 }
 
 /// An item of the list.
@@ -102,16 +102,27 @@ pub(crate) struct Items {
     next_cursor: Option<String>,
 }
 
+/// An item as the list reads it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Row {
     newest: u64,
     id: Uuid,
     version: u64,
-    at_ms: i64,
+    description: String,
+    #[serde(deserialize_with = "card")]
+    card: Card,
+}
+
+/// What [`Row`] is read from.
+const COLUMNS: &str = "newest, id, version, description, card";
+
+/// The column `card`: what else the list shows, in the column's order.
+#[derive(Debug, Deserialize)]
+struct Card {
+    #[serde(deserialize_with = "number")]
     received_at_ms: i64,
     product: String,
     category: Category,
-    description: String,
     language: String,
     rating: u8,
     polarity_micro: i32,
@@ -130,15 +141,19 @@ pub(super) struct Row {
     notes: u32,
     replies: u32,
     merged_into: Uuid,
+    #[serde(deserialize_with = "number")]
     changed_at_ms: i64,
 }
 
-/// What [`Row`] is read from.
-const COLUMNS: &str = "newest, id, version, toUnixTimestamp64Milli(at) AS at_ms, \
-    toUnixTimestamp64Milli(received_at) AS received_at_ms, product, category, description, \
-    language, rating, polarity_micro, sentiment, tags, app, screen, url, os, agent_version, \
-    screenshot, status, read, archived, assignee, notes, replies, merged_into, \
-    toUnixTimestamp64Milli(changed_at) AS changed_at_ms";
+fn card<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Card, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    serde_json::from_str(&text).map_err(D::Error::custom)
+}
+
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(D::Error::custom)
+}
 
 fn given(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
@@ -146,36 +161,37 @@ fn given(text: String) -> Option<String> {
 
 impl Row {
     pub(super) fn item(self) -> Item {
-        let judged = !self.sentiment.is_empty();
+        let card = self.card;
+        let judged = !card.sentiment.is_empty();
         Item {
             id: self.id,
             version: self.version,
-            at: moment(self.at_ms),
-            received_at: moment(self.received_at_ms),
-            product: self.product,
-            category: self.category,
+            at: moment(ms_of(self.newest)),
+            received_at: moment(card.received_at_ms),
+            product: card.product,
+            category: card.category,
             description: self.description,
-            language: given(self.language),
-            rating: (self.rating > 0).then_some(self.rating),
-            sentiment: given(self.sentiment),
-            polarity: judged.then(|| f64::from(self.polarity_micro) / 1e6),
-            tags: self.tags,
+            language: given(card.language),
+            rating: (card.rating > 0).then_some(card.rating),
+            sentiment: given(card.sentiment),
+            polarity: judged.then(|| f64::from(card.polarity_micro) / 1e6),
+            tags: card.tags,
             target: snag_wire::Target {
-                app: self.app,
-                screen: self.screen,
-                url: self.url,
+                app: card.app,
+                screen: card.screen,
+                url: card.url,
             },
-            os: self.os,
-            agent_version: self.agent_version,
-            status: self.status,
-            read: self.read == 1,
-            archived: self.archived == 1,
-            assignee: given(self.assignee),
-            notes: self.notes,
-            replies: self.replies,
-            merged_into: Some(self.merged_into).filter(|id| !id.is_nil()),
-            has_screenshot: !self.screenshot.is_empty(),
-            changed_at: moment(self.changed_at_ms),
+            os: card.os,
+            agent_version: card.agent_version,
+            status: card.status,
+            read: card.read == 1,
+            archived: card.archived == 1,
+            assignee: given(card.assignee),
+            notes: card.notes,
+            replies: card.replies,
+            merged_into: Some(card.merged_into).filter(|id| !id.is_nil()),
+            has_screenshot: !card.screenshot.is_empty(),
+            changed_at: moment(card.changed_at_ms),
         }
     }
 }
@@ -369,8 +385,13 @@ async fn matching(
     filter: &Filter,
     keys: &[(u64, Uuid)],
 ) -> Result<Vec<Row>, WarehouseError> {
+    let triage: String = filter
+        .triage_columns()
+        .iter()
+        .map(|column| format!(", {column}"))
+        .collect();
     let sql = format!(
-        "SELECT * FROM (SELECT {COLUMNS} FROM feedback WHERE org = {{org:String}} \
+        "SELECT {COLUMNS} FROM (SELECT {COLUMNS}{triage} FROM feedback WHERE org = {{org:String}} \
          AND newest IN {{newest:Array(UInt64)}} AND id IN {{ids:Array(UUID)}} \
          ORDER BY newest, id, version DESC LIMIT 1 BY newest, id) WHERE {} ORDER BY newest, id",
         filter.triage()

@@ -7,7 +7,7 @@ use arrow_array::{
     ArrayRef, FixedSizeBinaryArray, Int8Array, Int32Array, RecordBatch, StringArray,
     TimestampMillisecondArray, UInt8Array, UInt32Array, UInt64Array,
 };
-use snag_wire::{FeedbackSubmission, Size};
+use snag_wire::{FeedbackSubmission, ScreenshotAnswer, Size};
 use uuid::Uuid;
 
 use super::validate::Checked;
@@ -192,6 +192,33 @@ pub fn submissions(items: &Items<'_>) -> RecordBatch {
         ),
     ]);
     batch(columns)
+}
+
+/// The row of `screenshots` of an item; with an empty hash, one that takes an older back.
+#[must_use]
+pub fn screenshot(
+    org: &Org,
+    feedback: Uuid,
+    stored: &ScreenshotAnswer,
+    media_type: &str,
+    at_ms: i64,
+) -> RecordBatch {
+    let text = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
+    let number = |number: u32| -> ArrayRef { Arc::new(UInt32Array::from(vec![number])) };
+    let large = |number: u64| -> ArrayRef { Arc::new(UInt64Array::from(vec![number])) };
+    let feedback = FixedSizeBinaryArray::new(16, feedback.as_bytes().to_vec().into(), None);
+    let received = TimestampMillisecondArray::from(vec![at_ms]).with_timezone("UTC");
+    batch(vec![
+        ("org", text(&org.key)),
+        ("feedback", Arc::new(feedback)),
+        ("hash", text(&stored.sha256)),
+        ("size_bytes", large(stored.size_bytes)),
+        ("media_type", text(media_type)),
+        ("width", number(stored.width)),
+        ("height", number(stored.height)),
+        ("received_at", Arc::new(received)),
+        ("version", large(at_ms.unsigned_abs())),
+    ])
 }
 
 /// Rows of `feedback`, as new as they can be.

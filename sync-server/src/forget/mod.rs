@@ -216,6 +216,7 @@ async fn delete(
     let warehouse = &state.warehouse;
     let now_ms = state.now().as_millisecond();
     if !plan.feedback.is_empty() {
+        state.live.forget(&plan.feedback).await;
         // A change by the desk that has been read and not yet written would bring its
         // item back.
         let _desk = state.desk.exclusive().await;

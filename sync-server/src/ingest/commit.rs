@@ -94,7 +94,7 @@ pub fn start(
     warehouse: Warehouse,
     settings: &Settings,
     metrics: Arc<Metrics>,
-    write_gate: Arc<tokio::sync::Mutex<()>>,
+    write_gate: Arc<tokio::sync::RwLock<()>>,
 ) -> CommitQueue {
     let (jobs, receiver) = mpsc::unbounded_channel();
     let marks = Arc::new(Marks::default());
@@ -499,7 +499,7 @@ impl Committer {
 struct Inserter {
     warehouse: Warehouse,
     metrics: Arc<Metrics>,
-    write_gate: Arc<tokio::sync::Mutex<()>>,
+    write_gate: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Inserter {
@@ -512,7 +512,7 @@ impl Inserter {
         if block.is_empty() {
             return Ok(());
         }
-        let _gate = self.write_gate.lock().await;
+        let _gate = self.write_gate.read().await;
         // The tables go side by side: each insert spends most of its time waiting for the
         // disk and in its views. All are waited for, whatever becomes of any: a retry must
         // not meet an insert that is still going on. Whatever subset a crash leaves, each

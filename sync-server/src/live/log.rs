@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use snag_warehouse::{Query, Warehouse, WarehouseError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::seen::Seen;
@@ -29,11 +29,19 @@ pub(super) const KEPT_US: u64 = 24 * 3_600 * 1_000_000;
 /// from being logged.
 const COMMIT_MAX_US: u64 = 60_000_000;
 
-pub(super) async fn run(warehouse: Warehouse, mut queue: mpsc::Receiver<Arc<Told>>) {
+pub(super) async fn run(
+    warehouse: Warehouse,
+    mut queue: mpsc::Receiver<Arc<Told>>,
+    written: watch::Sender<u64>,
+) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
         if let Err(error) = write(&warehouse, &batch).await {
             tracing::warn!(%error, events = batch.len(), "live events were not logged");
+        }
+        // What could not be written is not on its way any more, either.
+        if let Some(last) = batch.iter().map(|told| told.stamp).max() {
+            written.send_replace(last);
         }
         batch.clear();
         tokio::time::sleep(EVERY).await;

@@ -17,8 +17,9 @@ mod log;
 mod seen;
 pub mod stream;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ const BACKLOG: usize = 4_096;
 const RING: usize = 2 * BACKLOG;
 /// Events that may wait to be logged.
 const LOG_QUEUE: usize = 20_000;
+/// How long a deletion waits for what is on its way to the log.
+const LOG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What kind of thing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +145,8 @@ pub struct Hub {
     signals: broadcast::Sender<Signal>,
     ended: watch::Sender<bool>,
     logger: Mutex<Option<JoinHandle<()>>>,
+    /// The stamp up to which the log was written.
+    logged: watch::Receiver<u64>,
     metrics: Arc<Metrics>,
     /// Incidents that gather for the next event.
     pub(crate) gathering: incidents::Gathering,
@@ -155,7 +160,9 @@ impl Hub {
     /// A hub that logs to `warehouse`. Has to be called inside a tokio runtime.
     #[must_use]
     pub fn start(warehouse: Warehouse, metrics: Arc<Metrics>) -> Arc<Self> {
-        let (log, logged) = mpsc::channel(LOG_QUEUE);
+        let (log, queue) = mpsc::channel(LOG_QUEUE);
+        let (written, logged) = watch::channel(0);
+        let logger = tokio::spawn(log::run(warehouse, queue, written));
         Arc::new(Self {
             inner: Mutex::new(Inner {
                 last_stamp: 0,
@@ -165,7 +172,8 @@ impl Hub {
             }),
             signals: broadcast::Sender::new(BACKLOG),
             ended: watch::Sender::new(false),
-            logger: Mutex::new(Some(tokio::spawn(log::run(warehouse, logged)))),
+            logger: Mutex::new(Some(logger)),
+            logged,
             metrics,
             gathering: incidents::Gathering::default(),
         })
@@ -232,6 +240,30 @@ impl Hub {
         let inner = self.inner.lock();
         let of_org = inner.ring.iter().filter(|told| told.org == org);
         of_org.map(Arc::clone).collect()
+    }
+
+    /// Forgets what was told of some items, and returns when nothing of them is on its way to
+    /// the log any more, so that deleting it there deletes it.
+    pub(crate) async fn forget(&self, items: &BTreeSet<Uuid>) {
+        let last_stamp = {
+            let mut inner = self.inner.lock();
+            inner.ring.retain(|told| {
+                let id = told.data.get("id").and_then(Value::as_str);
+                !id.and_then(|id| id.parse().ok())
+                    .is_some_and(|id| items.contains(&id))
+            });
+            if inner.log.is_none() {
+                0
+            } else {
+                inner.last_stamp
+            }
+        };
+        let mut logged = self.logged.clone();
+        let written = logged.wait_for(|stamp| *stamp >= last_stamp);
+        // What the queue had no room for is never written.
+        if tokio::time::timeout(LOG_PATIENCE, written).await.is_err() {
+            tracing::warn!("live events of what is deleted may stay in their log for a day");
+        }
     }
 
     /// Events for the bus, from now on.

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Sets up the clients that tests run: ClickHouse's official ones for Node and Python, and
-# schemathesis, which tries what the OpenAPI document promises. Each has a folder of the
+# Sets up the clients that tests run: ClickHouse's official ones for Node and Python,
+# schemathesis, which tries what the OpenAPI document promises, and TextBlob with labelled
+# sentences (they come with a Node package), which sentiment is measured against. Each has a folder of the
 # cache that is named by its lock; the second run finds them there and does nothing.
 #
 #   setup.sh                 sets up what is missing

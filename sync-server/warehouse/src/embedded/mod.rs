@@ -66,7 +66,7 @@ const STREAM_CHUNKS: usize = 4;
 const STREAM_IDLE: Duration = Duration::from_secs(60);
 
 /// An insert is one block, whatever its size: one part, in or not in as a whole.
-pub(crate) const INSERT_SETTINGS: [(&str, &str); 8] = [
+pub(crate) const INSERT_SETTINGS: [(&str, &str); 9] = [
     ("async_insert", "0"),
     ("max_insert_block_size", "16777216"),
     ("max_insert_block_size_bytes", "0"),
@@ -77,6 +77,9 @@ pub(crate) const INSERT_SETTINGS: [(&str, &str); 8] = [
     // Rows of a block are told apart before they come here, and what a view groups is apart:
     // merging a block with itself would cost a third of the insert and change nothing.
     ("optimize_on_insert", "0"),
+    // Views of a table fill their rollups side by side: one after the other, a block of a
+    // single row waited for each.
+    ("parallel_view_processing", "1"),
 ];
 
 /// The embedded transport.
