@@ -12,6 +12,7 @@ mod effect;
 mod engine;
 mod input;
 pub mod policy;
+pub mod prompt;
 pub mod redact;
 mod runs;
 pub mod score;

@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     /// as the spool is opened again, because the caller still has them.
     pub(crate) append_in_doubt: bool,
     pub(crate) reports: Vec<OpenReport>,
+    /// When the journal was last freed of what is too old.
+    pub(crate) journal_pruned: Option<Instant>,
 }
 
 impl Inner {
@@ -62,6 +64,7 @@ impl Inner {
             mirrored: Instant::now(),
             leased_through: None,
             append_in_doubt: false,
+            journal_pruned: None,
             reports: Vec::new(),
         }
     }
@@ -234,6 +237,7 @@ impl Inner {
                 changes.push(Change::Put(tree, chunk_key(chunk[0].seq), value));
             }
         }
+        self.journal(first, records, &mut changes)?;
         ledger.next_seq = end;
         adjust(&mut ledger);
         if let Err(error) = self.commit(ledger, changes) {

@@ -13,6 +13,8 @@
 //!   is left, the oldest of the others (sessions, screens, incidents, labels) go
 //!   (`quota_kept`): a device that could neither send nor store would lose the new
 //!   ones instead, which say more about what hurts today.
+//! - With [`SpoolOptions::journal_ms`], copies of sessions, screens, incidents and changes of
+//!   focus stay for that long after they were sent, for the person to see (`journal`).
 //! - A spool that can't be opened (damaged, of another schema version, not a
 //!   folder) is renamed to `spool.aside-<n>`, reported, and a new one begun. Where
 //!   a new one can't be made either, the old one goes back to its place.
@@ -27,6 +29,7 @@ mod bytes;
 mod codec;
 mod error;
 mod inner;
+mod journal;
 mod keys;
 mod ledger;
 mod letter;

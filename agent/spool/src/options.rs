@@ -15,6 +15,8 @@ pub struct SpoolOptions {
     pub min_free_bytes: u64,
     /// Dead letters that are kept to be looked at; the oldest go.
     pub dead_letters_max: u64,
+    /// How long copies of what was recorded stay for the person to see; 0 for not at all.
+    pub journal_ms: u64,
 }
 
 impl Default for SpoolOptions {
@@ -24,6 +26,7 @@ impl Default for SpoolOptions {
             cache_bytes: 4 << 20,
             min_free_bytes: 16 << 20,
             dead_letters_max: 5_000,
+            journal_ms: 0,
         }
     }
 }

@@ -23,7 +23,7 @@ const STATE_KEY: &[u8] = b"engine";
 
 /// The device's outbox. Shared by the thread that stores and the one that sends.
 pub struct Spool {
-    inner: Mutex<Inner>,
+    pub(crate) inner: Mutex<Inner>,
 }
 
 impl Spool {

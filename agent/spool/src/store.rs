@@ -54,15 +54,18 @@ pub(crate) enum Tree {
     Values,
     /// Hashes of labels whose text was stored for sending.
     Labels,
+    /// Copies of what was recorded lately, by time and `seq`, for the person to see.
+    Journal,
 }
 
-const TREES: [(Tree, &str); 6] = [
+const TREES: [(Tree, &str); 7] = [
     (Tree::Events, "events"),
     (Tree::Kept, "kept"),
     (Tree::Dead, "dead"),
     (Tree::Meta, "meta"),
     (Tree::Values, "values"),
     (Tree::Labels, "labels"),
+    (Tree::Journal, "journal"),
 ];
 
 /// One change of a commit.

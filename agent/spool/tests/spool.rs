@@ -304,3 +304,122 @@ fn only_the_owner_can_read_it() {
     }
     assert!(files >= 3);
 }
+
+fn journaled(dir: &std::path::Path, journal_ms: u64) -> Spool {
+    let options = SpoolOptions {
+        journal_ms,
+        ..SpoolOptions::default()
+    };
+    Spool::open(dir, options).unwrap().0
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+#[test]
+fn the_journal_keeps_copies_when_records_leave() {
+    let dir = tempfile::tempdir().unwrap();
+    let (now, day) = (now_ms(), 86_400_000);
+    let spool = journaled(dir.path(), 7 * 86_400_000);
+    let records: Vec<NewRecord> = [
+        event(now),
+        incident(now - day),
+        screen(now),
+        session(now),
+        label(now, 1),
+    ]
+    .into();
+    spool.append(&records, None).unwrap();
+    spool.settle(u64::MAX, &[]).unwrap();
+    drop(spool);
+    let spool = journaled(dir.path(), 7 * 86_400_000);
+    let all = spool.journal(0, i64::MAX).unwrap();
+    let seqs: Vec<u64> = all.iter().map(|record| record.seq).collect();
+    assert_eq!(seqs, [2, 3, 4], "by time; no click, no label");
+    assert_eq!(spool.journal_times().unwrap(), [now - day, now, now]);
+    assert_eq!(spool.journal(now, now + 1).unwrap().len(), 2);
+    assert_eq!(spool.forget_journal(now, now + 1).unwrap(), 2);
+    assert_eq!(spool.journal(0, i64::MAX).unwrap().len(), 1);
+    // What is older than a week goes with the first append of the next start.
+    spool.append(&[incident(now - 8 * day)], None).unwrap();
+    drop(spool);
+    let spool = journaled(dir.path(), 7 * 86_400_000);
+    assert_eq!(spool.journal(0, i64::MAX).unwrap().len(), 2);
+    spool.append(&[screen(now)], None).unwrap();
+    let times = spool.journal_times().unwrap();
+    assert_eq!(times, [now - day, now]);
+    drop(spool);
+    let plain = open(dir.path());
+    plain.append(&[screen(now + 1)], None).unwrap();
+    assert_eq!(
+        plain.journal_times().unwrap().len(),
+        2,
+        "none without the option"
+    );
+}
+
+#[test]
+fn a_person_deletes_what_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = journaled(dir.path(), u64::from(u32::MAX));
+    let now = now_ms();
+    let records: Vec<NewRecord> = mixed(300)
+        .into_iter()
+        .map(|record| NewRecord {
+            at_ms: now + record.at_ms,
+            ..record
+        })
+        .collect();
+    spool.append(&records, None).unwrap();
+    let copies = spool.journal_times().unwrap().len();
+    let some = [1, 4, 128, 129, 300, 999].into();
+    assert_eq!(spool.remove(Some(&some), "deleted_by_person").unwrap(), 5);
+    assert_eq!(spool.waiting().records(), 295);
+    assert_eq!(
+        spool.journal_times().unwrap().len(),
+        copies - 2,
+        "4 was an incident, 128 a session"
+    );
+    let left: Vec<u64> = spool
+        .list(0, usize::MAX)
+        .unwrap()
+        .iter()
+        .map(|r| r.seq)
+        .collect();
+    assert!(left.windows(2).all(|pair| pair[0] < pair[1]));
+    assert!(some.iter().all(|seq| !left.contains(seq)));
+    assert_eq!(
+        spool
+            .list(2, 3)
+            .unwrap()
+            .iter()
+            .map(|r| r.seq)
+            .collect::<Vec<_>>(),
+        [3, 5, 6]
+    );
+    // What is on its way stays.
+    let leased = spool.peek(10).unwrap();
+    let through = leased.last().unwrap().seq;
+    assert_eq!(spool.remove(None, "deleted_by_person").unwrap(), 285);
+    assert_eq!(spool.list(0, usize::MAX).unwrap().len(), 10);
+    spool.settle(through, &[]).unwrap();
+    assert_eq!(spool.waiting().records(), 0);
+    let drops = spool.drops();
+    assert_eq!(drops.len(), 1);
+    assert_eq!(
+        (drops[0].reason.as_str(), drops[0].count),
+        ("deleted_by_person", 290)
+    );
+    drop(spool);
+    let spool = open(dir.path());
+    assert_eq!(
+        spool.append(&[event(now)], None).unwrap(),
+        301..302,
+        "no number twice"
+    );
+    assert_eq!(spool.drops()[0].count, 290);
+}

@@ -10,10 +10,12 @@
 //! | [`scope`] | what an acknowledgement is of, and what a policy widened |
 //! | [`pause`] | until when nothing is captured |
 //! | [`feedback`] | drafts, submissions that wait, conversations |
+//! | [`journal`] | a day as Snag knows it |
 //! | [`settings`] | what the person set and what IT locked |
 
 pub mod data;
 pub mod feedback;
+pub mod journal;
 pub mod pause;
 pub mod scope;
 pub mod sentence;

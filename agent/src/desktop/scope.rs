@@ -120,54 +120,54 @@ impl Scope {
     pub fn wider_than(&self, old: &Self) -> Vec<Sentence> {
         let mut wider = Vec::new();
         for name in self.data.difference(&old.data) {
-            wider.push(Sentence::new("widened.data", [("name", name.clone())]));
+            wider.push(Sentence::new("widened.data", [("what", name.clone())]));
         }
-        match (old.only_named_apps, self.only_named_apps) {
-            (true, true) => {
-                for app in self.apps.difference(&old.apps) {
-                    wider.push(Sentence::new("widened.app_allowed", [("app", app.clone())]));
-                }
+        let joined = |apps: Vec<&String>| apps.into_iter().cloned().collect::<Vec<_>>().join(", ");
+        let mut named = |key: &str, apps: Vec<&String>| {
+            if !apps.is_empty() {
+                wider.push(Sentence::new(key, [("apps", joined(apps))]));
             }
+        };
+        match (old.only_named_apps, self.only_named_apps) {
+            (true, true) => named("widened.apps", self.apps.difference(&old.apps).collect()),
             (false, false) => {
-                for app in old.apps.difference(&self.apps) {
-                    wider.push(Sentence::new(
-                        "widened.app_no_longer_excluded",
-                        [("app", app.clone())],
-                    ));
-                }
+                named(
+                    "widened.fewer_excluded",
+                    old.apps.difference(&self.apps).collect(),
+                );
             }
             (true, false) => wider.push(Sentence::plain("widened.all_apps")),
             // Everything but some became some. Whether one of these was left out before
             // can't be told from patterns, unless none was.
-            (false, true) => {
-                if !old.apps.is_empty() {
-                    for app in &self.apps {
-                        wider.push(Sentence::new("widened.app_allowed", [("app", app.clone())]));
-                    }
-                }
+            (false, true) if !old.apps.is_empty() => {
+                named("widened.apps", self.apps.iter().collect());
             }
+            (false, true) => {}
         }
         if self.k < old.k {
             wider.push(Sentence::new(
                 "widened.k",
-                [("from", old.k.to_string()), ("to", self.k.to_string())],
+                [("before", old.k.to_string()), ("after", self.k.to_string())],
             ));
         }
-        let rule = |key: &str, (app, label): &(String, String)| {
-            Sentence::new(key, [("app", app.clone()), ("label", label.clone())])
+        let rule = |(app, label): &(String, String)| {
+            Sentence::new(
+                "widened.readable",
+                [("app", app.clone()), ("pattern", label.clone())],
+            )
         };
         for readable in self.readable.difference(&old.readable) {
-            wider.push(rule("widened.readable", readable));
+            wider.push(rule(readable));
         }
         for never in old.never_readable.difference(&self.never_readable) {
-            wider.push(rule("widened.no_longer_never", never));
+            wider.push(rule(never));
         }
         if self.kept_days > old.kept_days {
             wider.push(Sentence::new(
                 "widened.kept_days",
                 [
-                    ("from", old.kept_days.to_string()),
-                    ("to", self.kept_days.to_string()),
+                    ("before", old.kept_days.to_string()),
+                    ("after", self.kept_days.to_string()),
                 ],
             ));
         }
@@ -206,18 +206,18 @@ mod tests {
         let fewer = scope(false, &["bank", "mail"]);
         assert!(keys(&fewer, &all).is_empty());
         assert_ne!(fewer.version(), all.version());
-        assert_eq!(keys(&all, &fewer), ["widened.app_no_longer_excluded"]);
+        assert_eq!(keys(&all, &fewer), ["widened.fewer_excluded"]);
         let named = scope(true, &["excel"]);
         assert_eq!(keys(&all, &named), ["widened.all_apps"]);
         assert_eq!(
             keys(&named, &all),
-            ["widened.app_allowed"],
+            ["widened.apps"],
             "excel may have been left out"
         );
         assert!(keys(&named, &scope(false, &[])).is_empty());
         assert_eq!(
             keys(&scope(true, &["excel", "word"]), &named),
-            ["widened.app_allowed"]
+            ["widened.apps"]
         );
         let mut more = all.clone();
         more.k = 4;
@@ -235,7 +235,7 @@ mod tests {
         );
         let mut guarded = all.clone();
         guarded.never_readable.insert(("hr".into(), ".*".into()));
-        assert_eq!(keys(&all, &guarded), ["widened.no_longer_never"]);
+        assert_eq!(keys(&all, &guarded), ["widened.readable"]);
         assert!(keys(&guarded, &all).is_empty());
     }
 }

@@ -13,105 +13,102 @@ use super::view::Sentence;
 
 /// Every key, with the names of its values.
 pub const SENTENCES: &[(&str, &[&str])] = &[
-    // Why capture is not possible, and what is wrong otherwise.
+    // Why nothing is captured, and what is wrong otherwise.
     ("problem.no_display", &[]),
     ("problem.wayland", &[]),
-    ("problem.capture_failed", &["reason"]),
-    ("problem.capture_lost", &["reason"]),
+    ("problem.input", &["reason"]),
     ("problem.policy_unusable", &["reason", "contact"]),
     ("problem.settings_damaged", &[]),
-    ("problem.storage_unusable", &["reason"]),
+    ("problem.identity_unusable", &["reason"]),
     ("problem.disk_full", &[]),
     ("problem.read_only", &[]),
     ("problem.storage", &["reason"]),
-    ("problem.server_unreachable", &["reason"]),
-    ("problem.device_unknown", &["contact"]),
+    ("problem.offline", &[]),
+    ("problem.unauthorized", &["count"]),
     ("problem.certificate", &["reason"]),
     ("problem.server_refused", &["reason"]),
     ("problem.records_refused", &["count"]),
     ("problem.feedback_refused", &["count"]),
-    ("problem.records_lost", &["count"]),
-    ("problem.identity_unusable", &["reason"]),
     ("problem.not_enrolled", &[]),
     // Why a command was refused.
-    ("refused.version_changed", &[]),
-    ("refused.no_form", &[]),
-    ("refused.other_draft", &[]),
-    ("refused.no_words", &[]),
-    ("refused.words_too_long", &["max"]),
-    ("refused.too_many", &["what", "max"]),
-    ("refused.value", &["field"]),
-    ("refused.locked", &["field", "by"]),
-    ("refused.no_picture", &[]),
-    ("refused.picture_failed", &["reason"]),
-    ("refused.picture_not_allowed", &["organisation"]),
-    ("refused.picture_too_large", &[]),
-    ("refused.source_gone", &[]),
-    ("refused.date", &[]),
-    ("refused.unknown_conversation", &[]),
-    ("refused.too_large", &["max_bytes"]),
+    ("problem.policy_widened", &["organisation"]),
+    ("problem.no_draft", &[]),
+    ("problem.description_empty", &[]),
+    ("problem.description_too_long", &["limit"]),
+    ("problem.too_many_tags", &["limit"]),
+    ("problem.too_many_marks", &["limit"]),
+    ("problem.too_many_waiting", &["limit"]),
+    ("problem.setting_invalid", &["field"]),
+    ("problem.setting_locked", &["field", "organisation"]),
+    ("problem.picture_failed", &["reason"]),
+    ("problem.pictures_not_allowed", &["organisation"]),
+    ("problem.picture_too_large", &[]),
+    ("problem.picture_gone", &[]),
+    ("problem.day_unknown", &[]),
+    ("problem.export_failed", &["reason"]),
+    ("problem.unknown", &["reason"]),
     // What happened.
-    (
-        "incident.rage_click",
-        &["app", "count", "seconds", "role", "label"],
-    ),
-    (
-        "incident.dead_click",
-        &["app", "count", "seconds", "role", "label"],
-    ),
-    (
-        "incident.backtrack",
-        &["app", "count", "seconds", "role", "label"],
-    ),
-    (
-        "incident.abandoned_task",
-        &["app", "count", "seconds", "role", "label"],
-    ),
-    (
-        "incident.error_loop",
-        &["app", "count", "seconds", "role", "label"],
-    ),
-    (
-        "incident.undo_storm",
-        &["app", "count", "seconds", "role", "label"],
-    ),
+    ("incident.rage_click", INCIDENT),
+    ("incident.rage_click_named", INCIDENT),
+    ("incident.dead_click", INCIDENT),
+    ("incident.dead_click_named", INCIDENT),
+    ("incident.backtrack", INCIDENT),
+    ("incident.abandoned_task", INCIDENT),
+    ("incident.error_loop", INCIDENT),
+    ("incident.undo_storm", INCIDENT),
     // What opened the form, and what a question says.
-    ("occasion.rage_click", &["app", "time", "count", "label"]),
-    ("occasion.error_loop", &["app", "time", "count", "label"]),
-    (
-        "occasion.abandoned_task",
-        &["app", "time", "count", "label"],
-    ),
-    ("occasion.program", &["app", "time"]),
+    ("occasion.rage_click", OCCASION),
+    ("occasion.rage_click_unnamed", OCCASION),
+    ("occasion.error_loop", OCCASION),
+    ("occasion.abandoned_task", OCCASION),
+    ("occasion.program", OCCASION),
     // What a policy widened.
-    ("widened.data", &["name"]),
-    ("widened.app_allowed", &["app"]),
-    ("widened.app_no_longer_excluded", &["app"]),
+    ("widened.data", &["what"]),
+    ("widened.apps", &["apps"]),
+    ("widened.fewer_excluded", &["apps"]),
     ("widened.all_apps", &[]),
-    ("widened.k", &["from", "to"]),
-    ("widened.readable", &["app", "label"]),
-    ("widened.no_longer_never", &["app", "label"]),
-    ("widened.kept_days", &["from", "to"]),
+    ("widened.k", &["before", "after"]),
+    ("widened.readable", &["app", "pattern"]),
+    ("widened.kept_days", &["before", "after"]),
     // Health, a line for each source.
-    ("health.input.ok", &[]),
-    ("health.input.limited", &["reason"]),
-    ("health.input.off", &["reason"]),
-    ("health.windows.ok", &[]),
-    ("health.windows.limited", &["reason"]),
-    ("health.windows.off", &["reason"]),
-    ("health.elements.ok", &[]),
-    ("health.elements.limited", &["reason"]),
-    ("health.elements.off", &["reason"]),
-    ("health.answers.ok", &[]),
-    ("health.answers.limited", &["reason"]),
-    ("health.answers.off", &["reason"]),
-    ("health.capture.off", &[]),
-    ("health.server.ok", &["server"]),
-    ("health.server.off", &["reason"]),
-    ("health.server.none", &[]),
-    ("health.storage.ok", &["size_kb"]),
-    ("health.storage.off", &["reason"]),
+    ("health.ok.input", &[]),
+    ("health.ok.windows", &[]),
+    ("health.ok.elements", &[]),
+    ("health.ok.answers", &[]),
+    ("health.ok.server", &[]),
+    ("health.ok.storage", &[]),
+    ("health.input_paused", &[]),
+    ("health.input_waiting", &[]),
+    ("health.input_unavailable", &["reason"]),
+    ("health.windows_unavailable", &["reason"]),
+    ("health.elements_unavailable", &["reason"]),
+    ("health.answers_unavailable", &["reason"]),
+    ("health.server_offline", &["reason"]),
+    ("health.server_unauthorized", &[]),
+    ("health.server_certificate", &["reason"]),
+    ("health.server_not_enrolled", &[]),
+    ("health.storage_full", &[]),
+    ("health.storage_read_only", &[]),
+    ("health.storage_failed", &["reason"]),
+    // Terms of a score.
+    ("term.rage_clicks", &[]),
+    ("term.dead_clicks", &[]),
+    ("term.backtracks", &[]),
+    ("term.errors", &[]),
+    ("term.abandoned_tasks", &[]),
+    ("term.undo_storms", &[]),
+    ("term.time", &[]),
+    ("term.clicks", &[]),
+    ("term.revisits", &[]),
+    ("term.base", &[]),
+    ("term.rounding", &[]),
 ];
+
+/// What a sentence about an incident may say.
+const INCIDENT: &[&str] = &["app", "count", "seconds", "minutes", "role", "element"];
+
+/// What the first line of the form may say. `time` is RFC 3339.
+const OCCASION: &[&str] = &["app", "count", "time", "element"];
 
 impl Sentence {
     /// A sentence of [`SENTENCES`] and its values.
@@ -171,5 +168,33 @@ impl From<io::Error> for Sentence {
 impl From<SpoolError> for Sentence {
     fn from(error: SpoolError) -> Self {
         Self::from(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sentence_is_in_every_catalogue() {
+        for language in ["en", "de"] {
+            let path = format!(
+                "{}/../ui/src/locales/{language}.json",
+                env!("CARGO_MANIFEST_DIR")
+            );
+            let catalogue: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(&path).expect("the catalogue")).unwrap();
+            for (key, _) in SENTENCES {
+                let pointer = format!("/{}", key.replace('.', "/"));
+                let plural = format!("{pointer}_other");
+                assert!(
+                    catalogue
+                        .pointer(&pointer)
+                        .or(catalogue.pointer(&plural))
+                        .is_some(),
+                    "{language} has no {key}"
+                );
+            }
+        }
     }
 }

@@ -259,8 +259,8 @@ impl SettingsStore {
                 if let Some(value) = &change.$field {
                     if self.managed.settings.$field.is_some() {
                         return Err(Sentence::new(
-                            "refused.locked",
-                            [("field", stringify!($field).to_owned()), ("by", by)],
+                            "problem.setting_locked",
+                            [("field", stringify!($field).to_owned()), ("organisation", by)],
                         ));
                     }
                     own.$field = Some(value.clone());
@@ -270,7 +270,7 @@ impl SettingsStore {
         each_field!(take);
         if let Some(field) = first_wrong(&own) {
             return Err(Sentence::new(
-                "refused.value",
+                "problem.setting_invalid",
                 [("field", field.to_owned())],
             ));
         }
@@ -316,7 +316,7 @@ mod tests {
                 "Example",
             )
             .unwrap_err();
-        assert_eq!(refused.key, "refused.locked");
+        assert_eq!(refused.key, "problem.setting_locked");
         assert_eq!(
             settings.settings("").theme.value,
             Theme::System,
@@ -370,7 +370,7 @@ mod tests {
             let change: SettingsChange = serde_json::from_str(wrong).unwrap();
             assert_eq!(
                 settings.change(&change, "").unwrap_err().key,
-                "refused.value",
+                "problem.setting_invalid",
                 "{wrong}"
             );
         }

@@ -17,7 +17,7 @@ impl Host {
     pub fn first_run(&self) -> Result<FirstRun, Sentence> {
         let shared = &self.shared;
         let declared = data::declared(shared.language())
-            .map_err(|error| Sentence::new("problem.storage", [("reason", error.to_string())]))?;
+            .map_err(|error| Sentence::new("problem.unknown", [("reason", error.to_string())]))?;
         let acknowledged = shared.acknowledged.lock().clone();
         let (server, identity_contact) = {
             let device = shared.device.lock();
@@ -76,7 +76,10 @@ impl Host {
             .ok_or_else(|| Sentence::plain("problem.not_enrolled"))?;
         let scope = self.shared.scope(&policy);
         if scope.version() != version {
-            return Err(Sentence::plain("refused.version_changed"));
+            return Err(Sentence::new(
+                "problem.policy_widened",
+                [("organisation", self.shared.organisation())],
+            ));
         }
         let acknowledged = Acknowledged {
             at: Timestamp::now(),

@@ -127,7 +127,7 @@ impl Host {
         let form = self.shared.form.lock();
         let form = form
             .as_ref()
-            .ok_or_else(|| Sentence::plain("refused.no_form"))?;
+            .ok_or_else(|| Sentence::plain("problem.no_draft"))?;
         Ok(self.shown(form))
     }
 
@@ -139,7 +139,7 @@ impl Host {
         self.may_picture()?;
         tokio::task::spawn_blocking(screenshot::sources)
             .await
-            .map_err(|_| Sentence::plain("refused.no_picture"))?
+            .map_err(|_| Sentence::plain("problem.picture_gone"))?
             .map_err(|error| Sentence::from(&error))
     }
 
@@ -152,12 +152,12 @@ impl Host {
         let source = source.to_owned();
         let shot = tokio::task::spawn_blocking(move || screenshot::take(Some(&source)))
             .await
-            .map_err(|_| Sentence::plain("refused.no_picture"))?
+            .map_err(|_| Sentence::plain("problem.picture_gone"))?
             .map_err(|error| Sentence::from(&error))?;
         let mut form = self.shared.form.lock();
         let form = form
             .as_mut()
-            .ok_or_else(|| Sentence::plain("refused.no_form"))?;
+            .ok_or_else(|| Sentence::plain("problem.no_draft"))?;
         let held = held(shot);
         let view = picture_view(&held);
         form.held = Some(held);
@@ -175,7 +175,7 @@ impl Host {
         }
         let organisation = self.shared.organisation();
         Err(Sentence::new(
-            "refused.picture_not_allowed",
+            "problem.pictures_not_allowed",
             [("organisation", organisation)],
         ))
     }
@@ -191,7 +191,7 @@ impl Host {
                 .and_then(|form| form.held.as_ref())
                 .filter(|held| held.id == id)
                 .map(|held| Arc::clone(&held.picture))
-                .ok_or_else(|| Sentence::plain("refused.no_picture"))?
+                .ok_or_else(|| Sentence::plain("problem.picture_gone"))?
         };
         picture.encode().map_err(|error| Sentence::from(&error))
     }
@@ -214,7 +214,7 @@ impl Host {
     pub fn feedback_preview(&self, draft: &Draft) -> Result<FeedbackPreview, Sentence> {
         let outgoing = self.outgoing(draft)?;
         let json = serde_json::to_string_pretty(&outgoing.submission)
-            .map_err(|error| Sentence::new("problem.storage", [("reason", error.to_string())]))?;
+            .map_err(|error| Sentence::new("problem.unknown", [("reason", error.to_string())]))?;
         Ok(FeedbackPreview {
             json,
             picture_bytes: outgoing
@@ -231,7 +231,7 @@ impl Host {
     pub fn feedback_preview_picture(&self, draft: &Draft) -> Result<Encoded, Sentence> {
         self.outgoing(draft)?
             .picture
-            .ok_or_else(|| Sentence::plain("refused.no_picture"))
+            .ok_or_else(|| Sentence::plain("problem.picture_gone"))
     }
 
     /// Sends it, or keeps it until the server can be reached. Once this returns it can't be lost, and the draft
@@ -329,9 +329,9 @@ impl Host {
 }
 
 fn its_form<'a>(form: Option<&'a mut Form>, draft: &Draft) -> Result<&'a mut Form, Sentence> {
-    let form = form.ok_or_else(|| Sentence::plain("refused.no_form"))?;
+    let form = form.ok_or_else(|| Sentence::plain("problem.no_draft"))?;
     if form.draft.id != draft.id {
-        return Err(Sentence::plain("refused.other_draft"));
+        return Err(Sentence::plain("problem.no_draft"));
     }
     Ok(form)
 }

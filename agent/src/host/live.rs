@@ -10,10 +10,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, Zoned};
+use parking_lot::Mutex;
 use snag_capture::{Capture, CaptureError, CaptureItem, CaptureOptions};
 use snag_core::{Input, InputKind, KeyClass, Policy, Redactor};
 use tokio::sync::oneshot;
 
+use super::ask::Crossed;
 use super::device::Device;
 use super::error::HostError;
 use super::events::HostEvent;
@@ -61,6 +63,7 @@ pub(super) struct Live {
     capture: Option<Capture>,
     paused: bool,
     pipeline: Option<Pipeline>,
+    crossed: Arc<Mutex<Crossed>>,
     /// The policy and the settings that the pipeline follows.
     following: Option<(u64, u64)>,
     /// Inputs of the SDK that wait for what happened before them.
@@ -84,6 +87,7 @@ impl Live {
             capture: None,
             paused: false,
             pipeline: None,
+            crossed: Arc::default(),
             following: None,
             said: VecDeque::new(),
             try_identity: None,
@@ -118,6 +122,9 @@ impl Live {
                     result = Err(error);
                     break;
                 }
+            }
+            for found in self.crossed.lock().due(now_ms()) {
+                let _ = self.shared.found.send(found);
             }
             let pending = self.pipeline.as_ref().map_or(0, Pipeline::pending);
             self.shared.capture.lock().pending = pending as u64;
@@ -357,11 +364,20 @@ impl Live {
             && let Some(Ok(policy)) = self.policy()
             && let Ok(spool) = &self.shared.spool
         {
+            let thresholds = policy.thresholds;
             match Pipeline::live(policy, Arc::clone(spool), Arc::clone(&self.shared.labels)) {
                 Ok(mut pipeline) => {
                     let shared = Arc::clone(&self.shared);
+                    let crossed = Arc::clone(&self.crossed);
+                    let asks = shared.options.asks;
                     pipeline.observe(Box::new(move |noticed| match noticed {
-                        Noticed::Record(record) => shared.trail.lock().record(record),
+                        Noticed::Record(record) => {
+                            shared.trail.lock().record(record);
+                            crossed.lock().record(record);
+                        }
+                        Noticed::Ask { kind, t_ms, screen } if asks => {
+                            crossed.lock().crossed(kind, &screen.app, t_ms, &thresholds);
+                        }
                         Noticed::Ask { .. } => {}
                     }));
                     self.pipeline = Some(pipeline);
@@ -431,7 +447,7 @@ impl Live {
         self.try_capture = Some(Instant::now());
         let mut facts = self.shared.capture.lock();
         facts.problem = Some(Sentence::new(
-            "problem.capture_lost",
+            "problem.input",
             [("reason", error.to_string())],
         ));
     }
@@ -560,6 +576,6 @@ fn capture_problem(error: &CaptureError) -> Sentence {
     match error {
         CaptureError::NoDisplay { wayland: false } => Sentence::plain("problem.no_display"),
         CaptureError::NoDisplay { wayland: true } => Sentence::plain("problem.wayland"),
-        other => Sentence::new("problem.capture_failed", [("reason", other.to_string())]),
+        other => Sentence::new("problem.input", [("reason", other.to_string())]),
     }
 }

@@ -8,13 +8,16 @@
 //! |---|---|
 //! | [`live`] | the thread that reads capture and feeds the pipeline |
 //! | [`shared`] | what all share, and whether this desktop is captured |
+//! | [`ask`] | asks for feedback at the right moment |
 //! | [`device`] | whom the device is enrolled with |
 //! | [`form`] | the feedback form |
 //! | [`post`] | sends what people said, reads what was answered |
 //! | [`trail`] | the last minute's steps |
+//! | [`knows`] | what is known, and how to be rid of it |
 //! | [`sent`] | what was sent lately |
 //! | [`events`] | what the person may want to know at once |
 
+mod ask;
 mod device;
 mod error;
 mod events;
@@ -28,6 +31,8 @@ mod form;
     dead_code,
     reason = "the SDK and the window of what is known come next"
 )]
+mod knows;
+#[allow(dead_code, reason = "the SDK comes next")]
 mod live;
 mod post;
 #[allow(
@@ -45,6 +50,8 @@ mod shared;
     dead_code,
     reason = "the SDK and the window of what is known come next"
 )]
+mod surroundings;
+#[allow(dead_code, reason = "the SDK comes next")]
 mod trail;
 mod words;
 
@@ -64,11 +71,13 @@ use crate::config::{Identity, Paths};
 use crate::convert;
 use crate::desktop::feedback::form::DraftFiles;
 use crate::desktop::feedback::store::Store;
+use crate::desktop::journal;
 use crate::desktop::pause::Pause;
 use crate::desktop::scope::Acknowledged;
 use crate::desktop::settings::{Managed, SettingsStore};
 use crate::desktop::view::{CaptureState, Icon, Overview, PauseFor, Sentence};
 use crate::sync::LabelStore;
+use ask::Questions;
 use device::Device;
 pub use error::HostError;
 pub use events::HostEvent;
@@ -150,7 +159,8 @@ impl Host {
             Some(Identity::load(&paths.identity())?)
         };
         let opening = paths.clone();
-        let opened = tokio::task::spawn_blocking(move || open_spool(&opening))
+        let journal_ms = if options.asks { journal::KEPT_MS } else { 0 };
+        let opened = tokio::task::spawn_blocking(move || open_spool(&opening, journal_ms))
             .await
             .map_err(|_| HostError::ThreadEnded)?;
         let spool = match opened {
@@ -167,6 +177,8 @@ impl Host {
         };
         let settings = SettingsStore::load(paths.settings(), managed);
         let said = paths.feedback();
+        let questions = Questions::load(&paths);
+        let (found, to_ask) = tokio::sync::mpsc::unbounded_channel();
         let (overview, _) = watch::channel(blank());
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let shared = Arc::new(Shared {
@@ -190,6 +202,8 @@ impl Host {
             drafts: DraftFiles::in_folder(said),
             form: Mutex::new(None),
             opening: Mutex::new(None),
+            questions: Mutex::new(questions),
+            found,
             app_state: Mutex::new(None),
             last_key_ms: AtomicU64::new(0),
             overview,
@@ -217,6 +231,7 @@ impl Host {
         }
         if shared.options.asks {
             tokio::spawn(post::run(Arc::clone(&shared)));
+            tokio::spawn(ask::run(Arc::clone(&shared), to_ask));
         }
         shared.publish();
         Ok(Self {
@@ -338,14 +353,7 @@ impl Host {
         let flushed = sync.flush(Duration::from_secs(30)).await;
         self.changed();
         match sync.status().last_error {
-            Some(why) if flushed.left > 0 => {
-                let contact = self
-                    .shared
-                    .policy()
-                    .map(|policy| policy.organisation.contact.clone())
-                    .unwrap_or_default();
-                Err(shared::server_problem(&why, contact))
-            }
+            Some(why) if flushed.left > 0 => Err(shared::server_problem(&why, flushed.left)),
             _ => Ok(()),
         }
     }
@@ -361,8 +369,12 @@ impl Host {
     }
 }
 
-fn open_spool(paths: &Paths) -> Result<Arc<Spool>, SpoolError> {
-    let (spool, report) = Spool::open(paths.root(), SpoolOptions::default())?;
+fn open_spool(paths: &Paths, journal_ms: u64) -> Result<Arc<Spool>, SpoolError> {
+    let options = SpoolOptions {
+        journal_ms,
+        ..SpoolOptions::default()
+    };
+    let (spool, report) = Spool::open(paths.root(), options)?;
     warn_of(&report);
     Ok(Arc::new(spool))
 }

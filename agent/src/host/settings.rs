@@ -9,7 +9,7 @@ use snag_core::Redactor;
 use super::Host;
 use super::shared::server_problem;
 use crate::convert;
-use crate::desktop::view::{HealthLine, Sentence, Settings, SettingsChange};
+use crate::desktop::view::{CaptureState, HealthLine, Sentence, Settings, SettingsChange};
 
 impl Host {
     /// The settings as they hold.
@@ -64,11 +64,16 @@ impl Host {
                 }
             }
             None => {
-                let problem = self.shared.capture.lock().problem.clone();
+                let capture = self.shared.look().capture;
+                let sentence = match capture {
+                    CaptureState::Paused { .. } => Sentence::plain("health.input_paused"),
+                    CaptureState::Unavailable { reason } => reason,
+                    _ => Sentence::plain("health.input_waiting"),
+                };
                 lines.push(HealthLine {
                     source: "input".into(),
                     ok: false,
-                    sentence: problem.unwrap_or_else(|| Sentence::plain("health.capture.off")),
+                    sentence,
                 });
             }
         }
@@ -84,15 +89,15 @@ impl Host {
         };
         let failing = self.shared.sync_status().and_then(|sync| sync.last_error);
         let sentence = match (&server, &failing) {
-            (None, _) => Sentence::plain("health.server.none"),
-            (Some(_), Some(why)) => {
-                let contact = self
-                    .shared
-                    .policy()
-                    .map(|policy| policy.organisation.contact.clone());
-                server_problem(why, contact.unwrap_or_default())
-            }
-            (Some(server), None) => Sentence::new("health.server.ok", [("server", server.clone())]),
+            (None, _) => Sentence::plain("health.server_not_enrolled"),
+            (Some(_), None) => Sentence::plain("health.ok.server"),
+            (Some(_), Some(why)) => match server_problem(why, 0).key.as_str() {
+                "problem.unauthorized" => Sentence::plain("health.server_unauthorized"),
+                "problem.certificate" => {
+                    Sentence::new("health.server_certificate", [("reason", why.clone())])
+                }
+                _ => Sentence::new("health.server_offline", [("reason", why.clone())]),
+            },
         };
         HealthLine {
             source: "server".into(),
@@ -106,35 +111,37 @@ impl Host {
             Err(problem) => Some(problem.clone()),
             Ok(_) => self.shared.capture.lock().store_problem.clone(),
         };
-        let size_kb = self
-            .shared
-            .spool
-            .as_ref()
-            .map_or(0, |spool| spool.size_on_disk() / 1024);
+        let sentence = match &problem {
+            None => Sentence::plain("health.ok.storage"),
+            Some(problem) => match problem.key.as_str() {
+                "problem.disk_full" => Sentence::plain("health.storage_full"),
+                "problem.read_only" => Sentence::plain("health.storage_read_only"),
+                _ => {
+                    let reason = problem.values.get("reason").cloned().unwrap_or_default();
+                    Sentence::new("health.storage_failed", [("reason", reason)])
+                }
+            },
+        };
         HealthLine {
             source: "storage".into(),
             ok: problem.is_none(),
-            sentence: problem.unwrap_or_else(|| {
-                Sentence::new("health.storage.ok", [("size_kb", size_kb.to_string())])
-            }),
+            sentence,
         }
     }
 }
 
 fn source_line(source: &str, health: &SourceHealth) -> HealthLine {
-    let (ok, state) = match health.state {
-        SourceState::Working => (true, "ok"),
-        SourceState::Starting | SourceState::Limited => (true, "limited"),
-        SourceState::Off => (false, "off"),
-    };
-    let key = format!("health.{source}.{state}");
+    let ok = matches!(health.state, SourceState::Working | SourceState::Starting);
     HealthLine {
         source: source.to_owned(),
         ok,
-        sentence: if state == "ok" {
-            Sentence::plain(&key)
+        sentence: if ok {
+            Sentence::plain(&format!("health.ok.{source}"))
         } else {
-            Sentence::new(&key, [("reason", health.reason.clone())])
+            Sentence::new(
+                &format!("health.{source}_unavailable"),
+                [("reason", health.reason.clone())],
+            )
         },
     }
 }

@@ -11,9 +11,10 @@ use parking_lot::Mutex;
 use snag_capture::{CaptureHandle, Health};
 use snag_spool::Spool;
 use snag_wire::PolicyAnswer;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use super::HostOptions;
+use super::ask::{Found, Questions};
 use super::device::Device;
 use super::events::HostEvent;
 use super::form::Opening;
@@ -89,6 +90,10 @@ pub(super) struct Shared {
     pub(super) drafts: DraftFiles,
     /// The form, while it is open.
     pub(super) form: Mutex<Option<Form>>,
+    /// What was asked, and when.
+    pub(super) questions: Mutex<Questions>,
+    /// Where incidents go that could be asked about.
+    pub(super) found: mpsc::UnboundedSender<Found>,
     /// What the form is to open with.
     pub(super) opening: Mutex<Option<Opening>>,
     /// What a program said of its own state, through the SDK.
@@ -153,9 +158,25 @@ impl Shared {
         {
             return Some(Arc::clone(widened));
         }
-        let widened: Arc<[Sentence]> = self.scope(policy).wider_than(&acknowledged.scope).into();
+        let mut widened = self.scope(policy).wider_than(&acknowledged.scope);
+        self.name_data(&mut widened);
+        let widened: Arc<[Sentence]> = widened.into();
         *known = Some((policy.version, Arc::clone(&widened)));
         Some(widened)
+    }
+
+    /// Says what a datum is instead of its name.
+    fn name_data(&self, sentences: &mut [Sentence]) {
+        let Ok(declared) = data::declared(self.language()) else {
+            return;
+        };
+        for sentence in sentences {
+            if let Some(name) = sentence.values.get_mut("what")
+                && let Some(datum) = declared.data.iter().find(|datum| datum.name == *name)
+            {
+                name.clone_from(&datum.what);
+            }
+        }
     }
 
     /// Whether this desktop is captured at `now`.
@@ -239,7 +260,7 @@ impl Shared {
         let policy = self.policy();
         let sync = self.sync_status();
         let waiting = self.spool.as_ref().ok().map(|spool| spool.waiting());
-        let problems = self.problems(policy.as_deref(), sync.as_ref());
+        let problems = self.problems(sync.as_ref());
         let offline = sync.as_ref().is_some_and(|sync| sync.last_error.is_some());
         let said = self.feedback.counts();
         let icon = match &capture {
@@ -272,17 +293,18 @@ impl Shared {
         }
     }
 
-    fn problems(&self, policy: Option<&PolicyAnswer>, sync: Option<&SyncStatus>) -> Vec<Sentence> {
+    fn problems(&self, sync: Option<&SyncStatus>) -> Vec<Sentence> {
         let mut problems = Vec::new();
         if let Err(reason) = &self.spool {
             problems.push(reason.clone());
         }
         problems.extend(self.capture.lock().store_problem.clone());
-        let contact = policy
-            .map(|policy| policy.organisation.contact.clone())
-            .unwrap_or_default();
         if let Some(why) = sync.and_then(|sync| sync.last_error.clone()) {
-            problems.push(server_problem(&why, contact));
+            let waiting = self
+                .spool
+                .as_ref()
+                .map_or(0, |spool| spool.waiting().records());
+            problems.push(server_problem(&why, waiting));
         }
         if let Some(refused) = sync
             .map(|sync| sync.dead_letters)
@@ -319,24 +341,23 @@ impl Shared {
 fn needs_person(problem: &Sentence) -> bool {
     !matches!(
         problem.key.as_str(),
-        "problem.server_unreachable"
+        "problem.offline"
             | "problem.records_refused"
             | "problem.server_refused"
             | "problem.feedback_refused"
     )
 }
 
-/// What keeps the server from taking anything, as a sentence.
-pub(super) fn server_problem(why: &str, contact: String) -> Sentence {
+/// What keeps the server from taking anything, as a sentence; `waiting` records are kept here.
+pub(super) fn server_problem(why: &str, waiting: u64) -> Sentence {
     if why.contains("(401)") {
-        return Sentence::new("problem.device_unknown", [("contact", contact)]);
+        return Sentence::new("problem.unauthorized", [("count", waiting.to_string())]);
     }
-    let key = if why.contains("certificate") {
-        "problem.certificate"
-    } else if why.contains("refused") {
-        "problem.server_refused"
-    } else {
-        "problem.server_unreachable"
-    };
-    Sentence::new(key, [("reason", why.to_owned())])
+    if why.contains("certificate") {
+        return Sentence::new("problem.certificate", [("reason", why.to_owned())]);
+    }
+    if why.contains("the server refused") {
+        return Sentence::new("problem.server_refused", [("reason", why.to_owned())]);
+    }
+    Sentence::plain("problem.offline")
 }

@@ -52,15 +52,20 @@ fn sentence(sentence: &Sentence) -> String {
             "Records can't be stored, and wait in memory: the folder can't be written to."
                 .to_owned()
         }
-        "problem.storage" | "problem.storage_unusable" => format!(
+        "problem.storage" => format!(
             "Records can't be stored, and wait in memory: {}.",
             value("reason")
         ),
         "problem.settings_damaged" => {
             "The settings can't be read: set them anew in the app.".to_owned()
         }
-        "problem.device_unknown" => {
+        "problem.unauthorized" => {
             "The server doesn't know this computer any more: enrol it again.".to_owned()
+        }
+        "problem.offline" => "The server can't be reached.".to_owned(),
+        "problem.no_display" => "There is no display.".to_owned(),
+        "problem.feedback_refused" => {
+            format!("The server refused {} of what was said.", value("count"))
         }
         "problem.records_refused" => format!("The server refused {} records.", value("count")),
         other => {
@@ -74,5 +79,14 @@ fn sentence(sentence: &Sentence) -> String {
                 format!("{reason}.")
             }
         }
+    }
+}
+
+/// A name as a text of this language quotes it.
+pub(super) fn quoted(text: &str, language: &str) -> String {
+    if language == "de" {
+        format!("„{text}“")
+    } else {
+        format!("“{text}”")
     }
 }

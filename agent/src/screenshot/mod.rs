@@ -73,9 +73,9 @@ impl From<&ScreenshotError> for Sentence {
     fn from(error: &ScreenshotError) -> Self {
         match error {
             ScreenshotError::NoDisplay => Self::plain("problem.no_display"),
-            ScreenshotError::Gone => Self::plain("refused.source_gone"),
-            ScreenshotError::TooLarge => Self::plain("refused.picture_too_large"),
-            other => Self::new("refused.picture_failed", [("reason", other.to_string())]),
+            ScreenshotError::Gone => Self::plain("problem.picture_gone"),
+            ScreenshotError::TooLarge => Self::plain("problem.picture_too_large"),
+            other => Self::new("problem.picture_failed", [("reason", other.to_string())]),
         }
     }
 }

@@ -164,11 +164,8 @@ impl Store {
         let waiting = state.items.iter().filter(|item| item.waits()).count();
         if waiting >= WAITING_MAX {
             return Err(Sentence::new(
-                "refused.too_many",
-                [
-                    ("what", "waiting".to_owned()),
-                    ("max", WAITING_MAX.to_string()),
-                ],
+                "problem.too_many_waiting",
+                [("limit", WAITING_MAX.to_string())],
             ));
         }
         let item = Item {
@@ -371,7 +368,7 @@ impl Store {
     pub fn read(&self, id: Uuid) -> Result<(), Sentence> {
         self.change(id, |item| item.seen = item.messages.len())?
             .map(drop)
-            .ok_or_else(|| Sentence::plain("refused.unknown_conversation"))
+            .ok_or_else(|| Sentence::new("problem.unknown", [("reason", id.to_string())]))
     }
 
     /// All conversations, the newest first.
@@ -554,7 +551,7 @@ mod tests {
         assert_eq!(store.counts().unread, 0);
         assert_eq!(
             store.read(Uuid::from_u128(9)).unwrap_err().key,
-            "refused.unknown_conversation"
+            "problem.unknown"
         );
     }
 
@@ -566,7 +563,7 @@ mod tests {
             store.add(&outgoing(number + 1, false)).unwrap();
         }
         let refused = store.add(&outgoing(999, true)).unwrap_err();
-        assert_eq!(refused.key, "refused.too_many");
+        assert_eq!(refused.key, "problem.too_many_waiting");
         assert_eq!(files(folder.path()).len(), WAITING_MAX);
         std::fs::write(
             folder

@@ -40,24 +40,20 @@ pub struct Outgoing {
 /// What is missing or too long.
 pub fn check(draft: &Draft) -> Result<(), Sentence> {
     if clean_words(&draft.description).trim().is_empty() {
-        return Err(Sentence::plain("refused.no_words"));
+        return Err(Sentence::plain("problem.description_empty"));
     }
     if draft.description.chars().count() > DESCRIPTION_CHARS_MAX {
         return Err(Sentence::new(
-            "refused.words_too_long",
-            [("max", DESCRIPTION_CHARS_MAX.to_string())],
+            "problem.description_too_long",
+            [("limit", DESCRIPTION_CHARS_MAX.to_string())],
         ));
     }
-    for (what, count, max) in [
-        ("tags", draft.tags.len(), TAGS_MAX),
-        ("steps", draft.steps.len(), TRAIL_STEPS_MAX),
-        ("marks", draft.marks.len(), SHAPES_MAX),
+    for (key, count, max) in [
+        ("problem.too_many_tags", draft.tags.len(), TAGS_MAX),
+        ("problem.too_many_marks", draft.marks.len(), SHAPES_MAX),
     ] {
         if count > max {
-            return Err(Sentence::new(
-                "refused.too_many",
-                [("what", what.to_owned()), ("max", max.to_string())],
-            ));
+            return Err(Sentence::new(key, [("limit", max.to_string())]));
         }
     }
     Ok(())
@@ -156,6 +152,7 @@ fn steps(steps: &[TrailStep]) -> Vec<TrailStep> {
             screen: line(&step.screen, LABEL_CHARS_MAX),
         })
         .filter(|step| !step.text.is_empty())
+        .take(TRAIL_STEPS_MAX)
         .collect()
 }
 
@@ -314,14 +311,17 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_is_said() {
         let mut draft = form().draft;
-        assert_eq!(check(&draft).unwrap_err().key, "refused.no_words");
+        assert_eq!(check(&draft).unwrap_err().key, "problem.description_empty");
         draft.description = " \n\u{1}".into();
-        assert_eq!(check(&draft).unwrap_err().key, "refused.no_words");
+        assert_eq!(check(&draft).unwrap_err().key, "problem.description_empty");
         draft.description = "x".repeat(10_001);
-        assert_eq!(check(&draft).unwrap_err().key, "refused.words_too_long");
+        assert_eq!(
+            check(&draft).unwrap_err().key,
+            "problem.description_too_long"
+        );
         draft.description = "x".into();
         draft.tags = vec!["t".into(); 21];
-        assert_eq!(check(&draft).unwrap_err().key, "refused.too_many");
+        assert_eq!(check(&draft).unwrap_err().key, "problem.too_many_tags");
         draft.tags.clear();
         assert!(check(&draft).is_ok());
     }
