@@ -113,7 +113,7 @@ describe("what Rust says", () => {
 
   it("is in the catalogues, with no value that isn't given", () => {
     const said = sentences();
-    if (said.length > 0) expect(said.length).toBeGreaterThan(30);
+    expect(said.length).toBeGreaterThan(30);
     for (const [key, names] of said) {
       expect(has(key), `${key} of sentence.rs`).toBe(true);
       // `role` has words of its own, and minutes come from seconds.
@@ -123,6 +123,13 @@ describe("what Rust says", () => {
           expect(known, `${placeholder} in ${form}`).toContain(placeholder.replace(/[{}\s]/g, ""));
         }
       }
+    }
+  });
+
+  it("has a line for the health of each source", () => {
+    for (const source of ["input", "windows", "elements", "answers", "notifications", "tray", "server", "storage"]) {
+      expect(has(`health.name.${source}`), source).toBe(true);
+      expect(has(`health.${source}.ok`) || has(`health.ok.${source}`), source).toBe(true);
     }
   });
 

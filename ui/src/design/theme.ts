@@ -104,6 +104,7 @@ export const theme = createTheme({
   components: {
     Button: { defaultProps: { size: "sm", variant: "filled" } },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray" } },
+    Checkbox: { defaultProps: { radius: "xs" } },
     Textarea: { defaultProps: { size: "md" } },
     TextInput: { defaultProps: { size: "sm" } },
     TagsInput: { defaultProps: { size: "sm" } },

@@ -1,5 +1,5 @@
 import { ActionIcon, Checkbox, NativeSelect, Tooltip, VisuallyHidden } from "@mantine/core";
-import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Arrow, Box, Camera, Crop, Hide, Highlight, Pointer, Redo, Search, Trash, Undo, type IconProps } from "../../design/icons";
@@ -41,6 +41,12 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
   const [problem, setProblem] = useState<Sentence | null>(null);
   const strip = useRef<HTMLDivElement>(null);
 
+  // Another tool draws anew: the handles of what was drawn last would catch its first stroke.
+  const choose = useCallback((next: Tool) => {
+    setTool(next);
+    if (next !== "select") setSelected(null);
+  }, []);
+
   useEffect(() => {
     let gone = false;
     let made: string | null = null;
@@ -73,12 +79,12 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
         setSelected(null);
       } else if (!command && !event.altKey) {
         const next = TOOL_KEYS[event.key.toLowerCase()];
-        if (next) setTool(next);
+        if (next) choose(next);
       }
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [history, onHistory]);
+  }, [choose, history, onHistory]);
 
   const look = () => {
     feedbackSources().then(
@@ -126,7 +132,7 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
       <div className="strip" role="toolbar" aria-label={t("feedback.tools")} ref={strip} onKeyDown={onStripKey}>
         {TOOLS.map((one) => {
           const key = Object.entries(TOOL_KEYS).find(([, name]) => name === one)?.[0]?.toUpperCase();
-          return act(t(`feedback.tool.${one}`), key, ICONS[one], () => setTool(one), { pressed: tool === one, stop: tool === one });
+          return act(t(`feedback.tool.${one}`), key, ICONS[one], () => choose(one), { pressed: tool === one, stop: tool === one });
         })}
         <span className="strip-gap" />
         {act(t("feedback.undo"), undefined, Undo, () => { onHistory(undo(history)); setSelected(null); }, { disabled: history.past.length === 0 })}

@@ -69,6 +69,7 @@ function Content({ draft }: { draft: () => Draft }) {
         {preview.picture_bytes > 0 && (
           <div className="preview-picture">
             {url && <img src={url} alt={t("feedback.preview_picture")} />}
+            {draft().marks.length > 0 && <p className="quiet">{t("feedback.preview_marks")}</p>}
           </div>
         )}
       </div>

@@ -257,7 +257,7 @@ function Everything({ page }: { page: FirstRun }) {
                 </td>
                 <td>{datum.purpose}</td>
                 <td>{t(`first_run.sensitivity.${datum.sensitivity}`)}</td>
-                <td>{t("common.days", { count: datum.expires_days })}</td>
+                <td className="kept">{t("common.days", { count: datum.expires_days })}</td>
               </tr>
             ))}
           </tbody>

@@ -86,8 +86,8 @@ export const health = (): HealthLine[] => [
   { source: "windows", ok: true, sentence: { key: "health.windows.ok", values: {} } },
   { source: "elements", ok: true, sentence: { key: "health.elements.ok", values: {} } },
   { source: "answers", ok: false, sentence: { key: "health.answers.off", values: { reason: "AT-SPI" } } },
-  { source: "notifications", ok: true, sentence: { key: "health.notifications.ok", values: {} } },
-  { source: "tray", ok: true, sentence: { key: "health.tray.ok", values: {} } },
+  { source: "notifications", ok: true, sentence: { key: "health.ok.notifications", values: {} } },
+  { source: "tray", ok: true, sentence: { key: "health.ok.tray", values: {} } },
   { source: "server", ok: true, sentence: { key: "health.server.ok", values: { server: "snag.nordhafen.example" } } },
   { source: "storage", ok: true, sentence: { key: "health.storage.ok", values: { size_kb: "412" } } },
 ];
