@@ -82,8 +82,8 @@ describe("first run", () => {
 
   it("shows what widened, in words", async () => {
     await open("first-run", "widened");
-    expect(await screen.findByText("Health Portal would no longer be left out.")).toBeTruthy();
-    expect(screen.getByText(/^New: A title or name with its personal parts/)).toBeTruthy();
+    expect(await screen.findByText("These programs would no longer be left out: Health Portal.")).toBeTruthy();
+    expect(screen.getByText("New: A title or name that many people share.")).toBeTruthy();
     expect(screen.getByRole("button", { name: "I understand, start" })).toBeTruthy();
   });
 

@@ -114,7 +114,6 @@ export function say(sentence: Sentence): string {
   values.role ??= i18next.t("role.other");
   const seconds = Number(sentence.values.seconds);
   if (!Number.isNaN(seconds)) values.minutes ??= number(Math.max(1, Math.round(seconds / 60)));
-  if (values.label && i18next.exists(`${sentence.key}_named`, values)) return i18next.t(`${sentence.key}_named`, values);
   if (!i18next.exists(sentence.key, values)) return i18next.t("problem.unknown", { reason: sentence.key });
   return i18next.t(sentence.key, values);
 }

@@ -1,10 +1,10 @@
-import { useElementSize } from "@mantine/hooks";
 import { useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { useTranslation } from "react-i18next";
 
 import { number } from "../../i18n";
 import type { Point, Size } from "../../ipc/bindings";
 import { useAnnounce } from "../parts/Announcer";
+import { useSize } from "../parts/useSize";
 import { Mark } from "./Mark";
 import { areaOf, clamp, draw, endsOf, items, move, remove, reshape, sameItem, type Drawing, type Ends, type Item, type Tool } from "./marks";
 
@@ -33,7 +33,7 @@ const LEAST_DRAG = 4;
 export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSelect, onChange }: Props) {
   const { t } = useTranslation();
   const announce = useAnnounce();
-  const { ref: frame, width, height } = useElementSize();
+  const { ref: frame, width, height } = useSize<HTMLDivElement>();
   const svg = useRef<SVGSVGElement>(null);
   const [gesture, setGesture] = useState<Gesture | null>(null);
 

@@ -186,7 +186,7 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
       ) : (
         <section className="picture picture-none" aria-label={t("feedback.picture")}>
           <PictureOff size={40} />
-          <p>{form.pictures_allowed ? t("feedback.no_picture") : say({ key: "refused.picture_not_allowed", values: { organisation } })}</p>
+          <p>{form.pictures_allowed ? t("feedback.no_picture") : say({ key: "problem.pictures_not_allowed", values: { organisation } })}</p>
         </section>
       )}
 

@@ -89,7 +89,7 @@ function Page({ page }: { page: FirstRun }) {
             <h2 id="widened">{t("first_run.widened")}</h2>
             <ul>
               {page.widened.map((one, index) => (
-                <li key={index}>{say(named(one, page))}</li>
+                <li key={index}>{say(one)}</li>
               ))}
             </ul>
           </section>
@@ -152,12 +152,6 @@ function Page({ page }: { page: FirstRun }) {
       </footer>
     </main>
   );
-}
-
-/** A new field by what it is, not by its name on the wire. */
-function named(sentence: Sentence, page: FirstRun): Sentence {
-  const datum = page.data.find((one) => one.name === sentence.values.name);
-  return sentence.key === "widened.data" && datum ? { ...sentence, values: { name: datum.what } } : sentence;
 }
 
 /** A record as it would leave: in words, and as it is on the wire. */

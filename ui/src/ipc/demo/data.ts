@@ -82,14 +82,14 @@ export const settings = (): Settings => ({
 });
 
 export const health = (): HealthLine[] => [
-  { source: "input", ok: true, sentence: { key: "health.input.ok", values: {} } },
-  { source: "windows", ok: true, sentence: { key: "health.windows.ok", values: {} } },
-  { source: "elements", ok: true, sentence: { key: "health.elements.ok", values: {} } },
-  { source: "answers", ok: false, sentence: { key: "health.answers.off", values: { reason: "AT-SPI" } } },
+  { source: "input", ok: true, sentence: { key: "health.ok.input", values: {} } },
+  { source: "windows", ok: true, sentence: { key: "health.ok.windows", values: {} } },
+  { source: "elements", ok: true, sentence: { key: "health.ok.elements", values: {} } },
+  { source: "answers", ok: false, sentence: { key: "health.answers_unavailable", values: { reason: "AT-SPI" } } },
   { source: "notifications", ok: true, sentence: { key: "health.ok.notifications", values: {} } },
   { source: "tray", ok: true, sentence: { key: "health.ok.tray", values: {} } },
-  { source: "server", ok: true, sentence: { key: "health.server.ok", values: { server: "snag.nordhafen.example" } } },
-  { source: "storage", ok: true, sentence: { key: "health.storage.ok", values: { size_kb: "412" } } },
+  { source: "server", ok: true, sentence: { key: "health.ok.server", values: {} } },
+  { source: "storage", ok: true, sentence: { key: "health.ok.storage", values: {} } },
 ];
 
 export const form = (german: boolean): FeedbackForm => ({
@@ -109,7 +109,7 @@ export const form = (german: boolean): FeedbackForm => ({
   app: "Ledger",
   occasion: {
     incident: "rage_click",
-    sentence: { key: "occasion.rage_click", values: { app: "Ledger", label: german ? "Speichern" : "Save", count: "4", time: at(10, 42) } },
+    sentence: { key: "occasion.rage_click", values: { app: "Ledger", element: german ? "Speichern" : "Save", count: "4", time: at(10, 42) } },
   },
   steps: (german
     ? [
@@ -224,7 +224,7 @@ export const day = (date: string): Day => {
       { seq: 455, kind: "dead_click", at: when(11, 20), duration_ms: 2500, app: "Ledger", screen: "Invoice entry", sentence: { key: "incident.dead_click", values: { app: "Ledger", count: "1", seconds: "2.5", role: "menu_item" } } },
       { seq: 533, kind: "error_loop", at: when(14, 12), duration_ms: 31_000, app: "Ledger", screen: "Booking", sentence: { key: "incident.error_loop", values: { app: "Ledger", count: "3", seconds: "31" } } },
       { seq: 610, kind: "undo_storm", at: when(15, 10), duration_ms: 3400, app: "Writer", screen: "", sentence: { key: "incident.undo_storm", values: { app: "Writer", count: "6", seconds: "3.4" } } },
-      { seq: 688, kind: "abandoned_task", at: when(16, 31), duration_ms: 900_000, app: "Ledger", screen: "Booking", sentence: { key: "incident.abandoned_task", values: { app: "Ledger", seconds: "900" } } },
+      { seq: 688, kind: "abandoned_task", at: when(16, 31), duration_ms: 900_000, app: "Ledger", screen: "Booking", sentence: { key: "incident.abandoned_task", values: { app: "Ledger", seconds: "900", minutes: "15" } } },
     ],
     sessions: [
       { session: 12, from: when(8, 4), to: when(11, 52), active_ms: 42 * 60_000, frustration: frustration(), efficiency: null },

@@ -164,7 +164,7 @@ function apply(which: Case, state: State): void {
     case "ordinary":
       return;
     case "offline":
-      state.overview = { ...state.overview, icon: "offline", offline: true, waiting_feedback: 1, problems: [{ key: "problem.server_unreachable", values: { reason: "" } }] };
+      state.overview = { ...state.overview, icon: "offline", offline: true, waiting_feedback: 1, problems: [{ key: "problem.offline", values: {} }] };
       return;
     case "paused":
       state.overview = { ...state.overview, icon: "paused", capture: { state: "paused", until: data.at(19) } };
@@ -174,9 +174,9 @@ function apply(which: Case, state: State): void {
       return;
     case "widened":
       state.firstRun.widened = [
-        { key: "widened.app_no_longer_excluded", values: { app: "Health Portal" } },
-        { key: "widened.data", values: { name: "label.text" } },
-        { key: "widened.kept_days", values: { from: "90", to: "180" } },
+        { key: "widened.fewer_excluded", values: { apps: "Health Portal" } },
+        { key: "widened.data", values: { what: "A title or name that many people share" } },
+        { key: "widened.kept_days", values: { before: "90", after: "180" } },
       ];
       state.firstRun.acknowledged_at = data.at(8);
       return;
