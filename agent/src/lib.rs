@@ -13,5 +13,6 @@ pub mod pipeline;
 pub mod recording;
 pub mod replay;
 pub mod screenshot;
+pub mod sdk;
 pub mod status;
 pub mod sync;

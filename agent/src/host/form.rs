@@ -87,19 +87,26 @@ impl Host {
             None if about_focused && hash != LabelHash([0; 8]) => hash.to_string(),
             None => String::new(),
         };
+        let app = opening.app.unwrap_or(focused);
+        // What one program said of itself is no part of feedback about another.
+        let own_state = || {
+            let state = shared.app_state.lock();
+            state
+                .as_ref()
+                .filter(|(of, _)| *of == app)
+                .map(|(_, state)| state.clone())
+        };
         let around = Circumstances {
             opened_at,
+            app_state: opening.app_state.or_else(own_state),
             target: Target {
-                app: opening.app.unwrap_or(focused),
+                app: app.clone(),
                 screen,
                 url: opening.url.unwrap_or_default(),
             },
             session,
             occasion: opening.occasion,
             steps,
-            app_state: opening
-                .app_state
-                .or_else(|| shared.app_state.lock().clone()),
             screen: shot.as_ref().and_then(|shot| shot.screen),
             window: shot.as_ref().and_then(|shot| shot.window),
         };

@@ -205,8 +205,10 @@ impl Live {
     /// Feeds what programs said up to a moment, so that times don't go back.
     fn feed_said(&mut self, until_ms: u64) {
         while self.said.front().is_some_and(|input| input.t <= until_ms) {
-            if let (Some(input), Some(pipeline)) = (self.said.pop_front(), &mut self.pipeline) {
-                pipeline.input(&placed(input, pipeline));
+            if let (Some(input), Some(pipeline)) = (self.said.pop_front(), &mut self.pipeline)
+                && let Some(input) = placed(input, pipeline)
+            {
+                pipeline.input(&input);
             }
         }
     }
@@ -554,14 +556,14 @@ impl Live {
 }
 
 /// What a program said about the place that has the focus: a screen of it, say.
-fn placed(mut input: Input, pipeline: &Pipeline) -> Input {
+/// None where no program is known that it could be a screen of: nothing is made up.
+fn placed(mut input: Input, pipeline: &Pipeline) -> Option<Input> {
     if let InputKind::Focus { app, .. } = &mut input.kind
         && app.is_empty()
-        && let Some(screen) = pipeline.screen()
     {
-        *app = screen.app.to_string();
+        *app = pipeline.screen()?.app.to_string();
     }
-    input
+    Some(input)
 }
 
 fn now_ms() -> u64 {

@@ -14,6 +14,7 @@
 //! | [`post`] | sends what people said, reads what was answered |
 //! | [`trail`] | the last minute's steps |
 //! | [`knows`] | what is known, and how to be rid of it |
+//! | [`said`] | what programs say through the SDK |
 //! | [`sent`] | what was sent lately |
 //! | [`events`] | what the person may want to know at once |
 
@@ -32,9 +33,9 @@ mod form;
     reason = "the SDK and the window of what is known come next"
 )]
 mod knows;
-#[allow(dead_code, reason = "the SDK comes next")]
 mod live;
 mod post;
+mod said;
 #[allow(
     dead_code,
     reason = "the SDK and the window of what is known come next"
@@ -51,7 +52,6 @@ mod shared;
     reason = "the SDK and the window of what is known come next"
 )]
 mod surroundings;
-#[allow(dead_code, reason = "the SDK comes next")]
 mod trail;
 mod words;
 
@@ -76,6 +76,7 @@ use crate::desktop::pause::Pause;
 use crate::desktop::scope::Acknowledged;
 use crate::desktop::settings::{Managed, SettingsStore};
 use crate::desktop::view::{CaptureState, Icon, Overview, PauseFor, Sentence};
+use crate::sdk::Sdk;
 use crate::sync::LabelStore;
 use ask::Questions;
 use device::Device;
@@ -107,6 +108,8 @@ pub struct HostOptions {
     pub managed: PathBuf,
     /// Processes whose windows are left out, beside this process itself.
     pub own_processes: Vec<u32>,
+    /// Whether programs may speak to it through the local SDK.
+    pub sdk: bool,
     /// How often replies are asked for, where something was said.
     pub replies_every: Duration,
 }
@@ -119,6 +122,7 @@ impl HostOptions {
             asks: false,
             managed: Managed::default_path(),
             own_processes: Vec::new(),
+            sdk: false,
             replies_every: REPLIES_EVERY,
         }
     }
@@ -128,6 +132,7 @@ impl HostOptions {
     pub fn app() -> Self {
         Self {
             asks: true,
+            sdk: true,
             ..Self::headless()
         }
     }
@@ -205,6 +210,7 @@ impl Host {
             questions: Mutex::new(questions),
             found,
             app_state: Mutex::new(None),
+            sdk: Mutex::new(None),
             last_key_ms: AtomicU64::new(0),
             overview,
             events,
@@ -234,11 +240,19 @@ impl Host {
             tokio::spawn(ask::run(Arc::clone(&shared), to_ask));
         }
         shared.publish();
-        Ok(Self {
+        let host = Self {
             shared,
             told,
             thread: Arc::new(tokio::sync::Mutex::new(Some(has_ended))),
-        })
+        };
+        if host.shared.options.sdk {
+            match Sdk::start(host.clone(), host.shared.paths.sdk()).await {
+                Ok(sdk) => *host.shared.sdk.lock() = Some(sdk),
+                // Everything else works without it.
+                Err(error) => tracing::error!(%error, "the local SDK can't start"),
+            }
+        }
+        Ok(host)
     }
 
     /// Waits until capture ends by itself. Only where nobody is asked: the app's host goes on until it is stopped.
@@ -261,6 +275,8 @@ impl Host {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.wake();
         self.shared.post.notify_one();
+        // It holds this host, which would live on with it.
+        drop(self.shared.sdk.lock().take());
         if let Some(ended) = self.thread.lock().await.take()
             && let Ok(Err(error)) = ended.await
         {

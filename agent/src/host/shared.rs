@@ -29,6 +29,7 @@ use crate::desktop::pause::{Pause, rule_end};
 use crate::desktop::scope::{Acknowledged, Scope};
 use crate::desktop::settings::SettingsStore;
 use crate::desktop::view::{CaptureState, Icon, Overview, Sentence};
+use crate::sdk::Sdk;
 use crate::sync::{LabelStore, SyncStatus};
 
 /// Days that a server keeps what is sent, where the organisation set nothing else.
@@ -97,7 +98,10 @@ pub(super) struct Shared {
     /// What the form is to open with.
     pub(super) opening: Mutex<Option<Opening>>,
     /// What a program said of its own state, through the SDK.
-    pub(super) app_state: Mutex<Option<serde_json::Map<String, serde_json::Value>>>,
+    /// The program that had the focus then comes first.
+    pub(super) app_state: Mutex<Option<(String, serde_json::Map<String, serde_json::Value>)>>,
+    /// The local SDK, while it runs.
+    pub(super) sdk: Mutex<Option<Sdk>>,
     /// When a key was hit last, in milliseconds since 1970.
     pub(super) last_key_ms: AtomicU64,
     pub(super) overview: watch::Sender<Overview>,

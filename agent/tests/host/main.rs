@@ -1,0 +1,391 @@
+//! The host without a display: the app's states, what a person says over a server that fails, and the settings.
+
+mod server;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use server::{Server, TOKEN, policy};
+use snag_agent::config::{Identity, Paths};
+use snag_agent::desktop::feedback::form::{Circumstances, DraftFiles, Form, Held};
+use snag_agent::desktop::view::{
+    Area, CaptureState, PauseFor, PictureSource, SettingsChange, SubmissionState,
+};
+use snag_agent::host::{Host, HostEvent, HostOptions, Opening};
+use snag_agent::screenshot::Picture;
+use snag_wire::{AppRules, Category, Reply, Size, Target};
+use uuid::Uuid;
+
+fn options(folder: &Path) -> HostOptions {
+    HostOptions {
+        managed: folder.join("policy.json"),
+        sdk: false,
+        replies_every: Duration::from_millis(200),
+        ..HostOptions::app()
+    }
+}
+
+async fn start(folder: &Path) -> Host {
+    Host::start(Paths::at(folder.join("snag")).unwrap(), options(folder))
+        .await
+        .unwrap()
+}
+
+fn enrol(folder: &Path, server: &str) {
+    let paths = Paths::at(folder.join("snag")).unwrap();
+    Identity {
+        server: server.to_owned(),
+        ca: None,
+        product: "default".into(),
+        device: Uuid::from_u128(5),
+        device_token: TOKEN.to_owned(),
+        policy: policy(),
+    }
+    .save(&paths.identity())
+    .unwrap();
+}
+
+/// Waits until something holds, for some seconds at most.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what} did not come");
+}
+
+const SECRET: [u8; 3] = [0xde, 0xad, 0x42];
+
+/// Leaves a draft as a crash would: words and a picture with a secret in it.
+fn leave_draft(folder: &Path) -> Uuid {
+    let size = Size {
+        width: 80,
+        height: 60,
+    };
+    let mut rgb = vec![0xf0_u8; 80 * 60 * 3];
+    for y in 20..30 {
+        for x in 10..40 {
+            let at = (y * 80 + x) * 3;
+            rgb[at..at + 3].copy_from_slice(&SECRET);
+        }
+    }
+    let around = Circumstances {
+        opened_at: Timestamp::from_second(Timestamp::now().as_second()).unwrap(),
+        target: Target {
+            app: "erp".into(),
+            ..Target::default()
+        },
+        session: None,
+        occasion: None,
+        steps: Vec::new(),
+        app_state: None,
+        screen: Some(size),
+        window: None,
+    };
+    let held = Held {
+        id: "picture".into(),
+        source: PictureSource {
+            id: "screen:0".into(),
+            name: String::new(),
+            is_screen: true,
+            size,
+        },
+        picture: Arc::new(Picture::new(size, rgb).unwrap()),
+    };
+    let mut form = Form::new(around, Some(held));
+    form.draft.description = "The list stays empty".into();
+    form.draft.category = Some(Category::Bug);
+    DraftFiles::in_folder(folder.join("snag/feedback"))
+        .save(&mut form)
+        .unwrap();
+    form.draft.id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_app_lives_on_without_enrolment_and_captures_nothing_unread() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    let host = start(folder.path()).await;
+    assert_eq!(host.overview().capture, CaptureState::NotEnrolled);
+    assert!(host.acknowledge("anything").is_err());
+    let page = host.first_run().unwrap();
+    assert!(page.data.len() > 80 && page.never.len() > 5);
+    enrol(folder.path(), &server.address());
+    until("the enrolment", || {
+        host.overview().capture == CaptureState::NotAcknowledged
+    })
+    .await;
+    let page = host.first_run().unwrap();
+    assert_eq!(page.organisation, "Example");
+    assert!(page.acknowledged_at.is_none() && page.widened.is_empty());
+    assert_eq!(
+        host.acknowledge("another").unwrap_err().key,
+        "problem.policy_widened"
+    );
+    host.acknowledge(&page.version).unwrap();
+    // Without a display the gate is open and capture says why it sees nothing.
+    let closed = |capture: &CaptureState| {
+        matches!(
+            capture,
+            CaptureState::NotAcknowledged | CaptureState::NotEnrolled
+        )
+    };
+    assert!(!closed(&host.overview().capture));
+    host.stop().await;
+
+    let host = start(folder.path()).await;
+    until("the acknowledgement", || !closed(&host.overview().capture)).await;
+    let mut events = host.events();
+    server.shared.policy.lock().apps = AppRules::Deny(Vec::new());
+    server.shared.policy.lock().version += 1;
+    let _ = host.sync_now().await;
+    until("the wider policy", || {
+        host.overview().capture == CaptureState::NotAcknowledged
+    })
+    .await;
+    let page = host.first_run().unwrap();
+    assert_eq!(page.widened[0].key, "widened.fewer_excluded");
+    assert_eq!(page.widened[0].values["apps"], "bank");
+    let widened = tokio::time::timeout(Duration::from_secs(5), events.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(widened, HostEvent::PolicyWidened { .. }));
+    host.acknowledge(&page.version).unwrap();
+    assert!(!closed(&host.overview().capture));
+    host.decline().unwrap();
+    assert_eq!(host.overview().capture, CaptureState::NotAcknowledged);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_said_offline_arrives_in_order_with_what_was_hidden_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    enrol(folder.path(), &server.address());
+    server.shared.say([503, 429]);
+    let id = leave_draft(folder.path());
+    let host = start(folder.path()).await;
+    until("the enrolment", || !host.overview().organisation.is_empty()).await;
+    let form = host.feedback_open(Opening::default()).await;
+    assert_eq!(form.draft.id, id, "a draft survives");
+    assert_eq!(form.draft.description, "The list stays empty");
+    let mut draft = form.draft;
+    draft.hidden.push(Area {
+        x: 10.0,
+        y: 20.0,
+        width: 30.0,
+        height: 10.0,
+    });
+    host.feedback_save_draft(draft.clone()).unwrap();
+    let preview = host.feedback_preview(&draft).unwrap();
+    let picture = host.feedback_preview_picture(&draft).unwrap();
+    assert_eq!(preview.picture_bytes, picture.bytes.len() as u64);
+    let mut events = host.events();
+    host.feedback_send(&draft).unwrap();
+    assert_eq!(host.feedback_form().unwrap_err().key, "problem.no_draft");
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("snag/feedback"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["items"], "the draft left no file");
+    let sent = tokio::time::timeout(Duration::from_secs(20), events.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        sent,
+        HostEvent::FeedbackSent {
+            id,
+            category: Category::Bug
+        }
+    );
+    let seen = server.shared.seen.lock().clone();
+    assert_eq!(seen.words.len(), 3, "refused twice, then taken");
+    assert!(
+        seen.words.iter().all(|body| *body == seen.words[0]),
+        "the same bytes each time"
+    );
+    let compact: serde_json::Value = serde_json::from_str(&preview.json).unwrap();
+    assert_eq!(
+        compact,
+        serde_json::from_slice::<serde_json::Value>(&seen.words[2]).unwrap()
+    );
+    assert_eq!(
+        serde_json::to_vec_pretty(
+            &serde_json::from_slice::<snag_wire::FeedbackSubmission>(&seen.words[2]).unwrap()
+        )
+        .unwrap(),
+        preview.json.as_bytes(),
+        "the preview without its blanks is what left"
+    );
+    assert_eq!(seen.pictures, [(id, picture.bytes.clone())]);
+    let arrived = Picture::decode(&picture.bytes).unwrap();
+    assert!(!arrived.rgb().chunks_exact(3).any(|pixel| pixel == SECRET));
+    assert_eq!(host.overview().waiting_feedback, 0);
+    assert!(matches!(
+        host.conversations()[0].state,
+        SubmissionState::Sent { .. }
+    ));
+
+    let reply = Reply {
+        id: Uuid::from_u128(1),
+        feedback: id,
+        at: Timestamp::now(),
+        author: "Desk".into(),
+        text: "Mended.".into(),
+    };
+    server.shared.replies.lock().push(reply);
+    let came = tokio::time::timeout(Duration::from_secs(20), events.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        came,
+        HostEvent::ReplyArrived {
+            id,
+            author: "Desk".into()
+        }
+    );
+    assert_eq!(host.overview().unread_replies, 1);
+    host.conversation_read(id).unwrap();
+    assert_eq!(host.overview().unread_replies, 0);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_is_kept_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    enrol(folder.path(), &server.address());
+    server.shared.say([409]);
+    let host = start(folder.path()).await;
+    let form = host.feedback_open(Opening::default()).await;
+    let mut draft = form.draft;
+    assert_eq!(
+        host.feedback_send(&draft).unwrap_err().key,
+        "problem.description_empty"
+    );
+    draft.description = "x".into();
+    let mut events = host.events();
+    let id = host.feedback_send(&draft).unwrap();
+    let refused = tokio::time::timeout(Duration::from_secs(20), events.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    let reason = "what the server says".to_owned();
+    assert_eq!(
+        refused,
+        HostEvent::FeedbackRefused {
+            id,
+            reason: reason.clone()
+        }
+    );
+    assert_eq!(
+        host.conversations()[0].state,
+        SubmissionState::Refused { reason }
+    );
+    host.stop().await;
+    assert_eq!(server.shared.seen.lock().words.len(), 1, "not tried again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pauses_settings_and_asking_to_be_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    enrol(folder.path(), &server.address());
+    std::fs::write(
+        folder.path().join("policy.json"),
+        r#"{"organisation": "Example IT", "settings": {"prompts": false}, "pictures": false}"#,
+    )
+    .unwrap();
+    let host = start(folder.path()).await;
+    until("the enrolment", || {
+        host.overview().capture == CaptureState::NotAcknowledged
+    })
+    .await;
+    host.acknowledge(&host.first_run().unwrap().version)
+        .unwrap();
+    host.pause(PauseFor::Hour).unwrap();
+    assert!(matches!(
+        host.overview().capture,
+        CaptureState::Paused { until: Some(_) }
+    ));
+    assert_eq!(
+        host.settings().prompts.locked_by.as_deref(),
+        Some("Example IT")
+    );
+    let change = SettingsChange {
+        prompts: Some(true),
+        ..SettingsChange::default()
+    };
+    assert_eq!(
+        host.change_settings(&change).unwrap_err().key,
+        "problem.setting_locked"
+    );
+    assert_eq!(
+        host.feedback_sources().await.unwrap_err().key,
+        "problem.pictures_not_allowed"
+    );
+    host.stop().await;
+    let host = start(folder.path()).await;
+    until("the pause of before", || {
+        matches!(host.overview().capture, CaptureState::Paused { .. })
+    })
+    .await;
+    host.resume().unwrap();
+    assert!(!matches!(
+        host.overview().capture,
+        CaptureState::Paused { .. }
+    ));
+    assert_eq!(host.knows_looked().await.unwrap()[0].actor, "user:ada");
+    host.export_json(&folder.path().join("export.json"))
+        .unwrap();
+    let export = std::fs::read_to_string(folder.path().join("export.json")).unwrap();
+    assert!(export.contains("\"waiting\"") && !export.contains(TOKEN));
+    host.request_deletion().await.unwrap();
+    assert!(server.shared.seen.lock().forgotten);
+    assert!(!folder.path().join("snag/identity.json").exists());
+    assert_eq!(host.overview().capture, CaptureState::NotEnrolled);
+    host.stop().await;
+    std::fs::write(folder.path().join("policy.json"), "{").unwrap();
+    let failed = Host::start(
+        Paths::at(folder.path().join("snag")).unwrap(),
+        options(folder.path()),
+    )
+    .await;
+    let error = failed
+        .err()
+        .expect("a policy file that doesn't parse stops the start");
+    assert!(error.to_string().contains("policy.json"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_cannot_be_used_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = start(folder.path()).await;
+    let second = Host::start(
+        Paths::at(folder.path().join("snag")).unwrap(),
+        options(folder.path()),
+    )
+    .await;
+    let error = second.err().expect("one folder, one agent");
+    assert!(
+        error.to_string().contains("the agent is running with"),
+        "{error}"
+    );
+    first.stop().await;
+    let headless = HostOptions {
+        managed: folder.path().join("policy.json"),
+        ..HostOptions::headless()
+    };
+    let error = Host::start(Paths::at(folder.path().join("snag")).unwrap(), headless)
+        .await
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("isn't enrolled"), "{error}");
+}
