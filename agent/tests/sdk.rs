@@ -81,7 +81,7 @@ async fn strangers_are_kept_out() {
                 (
                     format!("Host: 127.0.0.1:{}", access.port),
                     "X-No: host".to_owned(),
-                    400,
+                    403,
                 ),
                 (
                     format!("Host: 127.0.0.1:{}", access.port),
@@ -144,6 +144,7 @@ async fn only_the_owner_reads_the_token() {
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(access.token.len(), 64);
     host.stop().await;
+    drop(host);
     let (host, again) = start(folder.path()).await;
     assert_ne!(again.token, access.token, "new with each start");
     host.stop().await;

@@ -211,6 +211,7 @@ impl Host {
             found,
             app_state: Mutex::new(None),
             sdk: Mutex::new(None),
+            tasks: Mutex::new(Vec::new()),
             last_key_ms: AtomicU64::new(0),
             overview,
             events,
@@ -236,8 +237,9 @@ impl Host {
             is_first.await.map_err(|_| HostError::ThreadEnded)??;
         }
         if shared.options.asks {
-            tokio::spawn(post::run(Arc::clone(&shared)));
-            tokio::spawn(ask::run(Arc::clone(&shared), to_ask));
+            let post = tokio::spawn(post::run(Arc::clone(&shared)));
+            let ask = tokio::spawn(ask::run(Arc::clone(&shared), to_ask));
+            *shared.tasks.lock() = vec![post.abort_handle(), ask.abort_handle()];
         }
         shared.publish();
         let host = Self {
@@ -274,7 +276,10 @@ impl Host {
     pub async fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.wake();
-        self.shared.post.notify_one();
+        // What was being sent is sent again at the next start, which the server knows.
+        for task in self.shared.tasks.lock().drain(..) {
+            task.abort();
+        }
         // It holds this host, which would live on with it.
         drop(self.shared.sdk.lock().take());
         if let Some(ended) = self.thread.lock().await.take()

@@ -100,6 +100,8 @@ pub(super) struct Shared {
     /// What a program said of its own state, through the SDK.
     /// The program that had the focus then comes first.
     pub(super) app_state: Mutex<Option<(String, serde_json::Map<String, serde_json::Value>)>>,
+    /// What sends what was said, and what asks.
+    pub(super) tasks: Mutex<Vec<tokio::task::AbortHandle>>,
     /// The local SDK, while it runs.
     pub(super) sdk: Mutex<Option<Sdk>>,
     /// When a key was hit last, in milliseconds since 1970.

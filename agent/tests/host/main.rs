@@ -136,6 +136,7 @@ async fn the_app_lives_on_without_enrolment_and_captures_nothing_unread() {
     };
     assert!(!closed(&host.overview().capture));
     host.stop().await;
+    drop(host);
 
     let host = start(folder.path()).await;
     until("the acknowledgement", || !closed(&host.overview().capture)).await;
@@ -332,6 +333,7 @@ async fn pauses_settings_and_asking_to_be_forgotten() {
         "problem.pictures_not_allowed"
     );
     host.stop().await;
+    drop(host);
     let host = start(folder.path()).await;
     until("the pause of before", || {
         matches!(host.overview().capture, CaptureState::Paused { .. })
@@ -352,6 +354,7 @@ async fn pauses_settings_and_asking_to_be_forgotten() {
     assert!(!folder.path().join("snag/identity.json").exists());
     assert_eq!(host.overview().capture, CaptureState::NotEnrolled);
     host.stop().await;
+    drop(host);
     std::fs::write(folder.path().join("policy.json"), "{").unwrap();
     let failed = Host::start(
         Paths::at(folder.path().join("snag")).unwrap(),
