@@ -42,7 +42,8 @@ describe("the catalogues", () => {
 
   it("leave no sentence empty, and none in the other language", () => {
     // The same word in both: names, and words that German took over.
-    const shared = /^(app\.name|role\.|step\.escape|notify\.reply_body|occasion\.program_said|category\.|key\.alt|key\.super|feedback\.(canvas\.(text|where)|tool\.)|knows\.(role|action)\.other|conversations\.about|about\.(version|organisation|licence_name)|health\.name\.(server)|tray\.(pause$|tooltip)|settings\.(pause\.title|day\.|start\.title)|knows\.kind\.label|term\.)/;
+    const shared =
+      /^(app\.name|role\.|step\.escape|notify\.reply_body|occasion\.program_said|category\.|key\.alt|key\.super|feedback\.(canvas\.(text|where)|tool\.)|knows\.(role|action)\.other|conversations\.about|about\.(version|organisation|licence_name)|health\.name\.(server)|tray\.(pause$|tooltip)|settings\.(pause\.title|day\.|start\.title)|knows\.kind\.label|term\.)/;
     for (const [key, text] of english) {
       expect(text.trim(), key).not.toBe("");
       expect(german.get(key)?.trim(), key).not.toBe("");
@@ -57,7 +58,8 @@ describe("the catalogues", () => {
   });
 
   it("speak of programs, and never of watching people", () => {
-    const never = /\b(monitor\w*|track(s|ed|ing)?|productiv\w*|idle\w*|surveil\w*|überwach\w*|produktiv\w*|leistung\w*)\b/i;
+    const never =
+      /\b(monitor\w*|track(s|ed|ing)?|productiv\w*|idle\w*|surveil\w*|überwach\w*|produktiv\w*|leistung\w*)\b/i;
     for (const [key, text] of [...english, ...german]) expect(never.test(text), `${key}: ${text}`).toBe(false);
   });
 });
@@ -87,7 +89,10 @@ describe("the windows' code", () => {
     for (const [path, text] of code) {
       for (const match of text.matchAll(/\bt\(\s*\[?`([\w.-]+?)\$\{/g)) {
         const start = match[1] ?? "";
-        expect([...english.keys()].some((key) => key.startsWith(start)), `${start} in ${path}`).toBe(true);
+        expect(
+          [...english.keys()].some((key) => key.startsWith(start)),
+          `${start} in ${path}`,
+        ).toBe(true);
       }
     }
   });
@@ -96,7 +101,9 @@ describe("the windows' code", () => {
     const all = code.map(([, text]) => text).join("\n");
     const starts = [...all.matchAll(/`([\w.-]+?\.[\w.-]*)\$\{/g)].map((match) => match[1] ?? "");
     const unused = [...english.keys()]
-      .filter((key) => /^(window|common|category|key|feedback|first_run|knows|conversations|about|settings)\./.test(key))
+      .filter((key) =>
+        /^(window|common|category|key|feedback|first_run|knows|conversations|about|settings)\./.test(key),
+      )
       .map((key) => key.replace(/_(zero|one|other)$/, (end) => (english.has(key.replace(end, "_other")) ? "" : end)))
       .filter((key) => !all.includes(`"${key}"`) && !starts.some((start) => start !== "" && key.startsWith(start)));
     expect([...new Set(unused)]).toEqual([]);
@@ -110,7 +117,10 @@ describe("what Rust says", () => {
     const table = text.slice(text.indexOf("SENTENCES: &["), text.indexOf("\n];"));
     const names = (list: string) => [...list.matchAll(/"(\w+)"/g)].map((name) => name[1] ?? "");
     const shared = (name: string) => names(new RegExp(`const ${name}: [^=]*= &\\[([^\\]]*)\\]`).exec(text)?.[1] ?? "");
-    return [...table.matchAll(/\(\s*"([\w.]+)",\s*(?:&\[([^\]]*)\]|([A-Z_]+))/g)].map((match) => [match[1] ?? "", match[3] ? shared(match[3]) : names(match[2] ?? "")]);
+    return [...table.matchAll(/\(\s*"([\w.]+)",\s*(?:&\[([^\]]*)\]|([A-Z_]+))/g)].map((match) => [
+      match[1] ?? "",
+      match[3] ? shared(match[3]) : names(match[2] ?? ""),
+    ]);
   }
 
   it("is in the catalogues, with no value that isn't given", () => {

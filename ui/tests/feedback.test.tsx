@@ -13,7 +13,17 @@ const drafts = (calls: Record<string, unknown>[]) => calls.map((args) => args.dr
 
 /** jsdom lays nothing out: the canvas is given a place, half as large as the picture. */
 function place(canvas: Element) {
-  vi.spyOn(canvas, "getBoundingClientRect").mockReturnValue({ left: 100, top: 50, width: 800, height: 500, right: 900, bottom: 550, x: 100, y: 50, toJSON: () => ({}) });
+  vi.spyOn(canvas, "getBoundingClientRect").mockReturnValue({
+    left: 100,
+    top: 50,
+    width: 800,
+    height: 500,
+    right: 900,
+    bottom: 550,
+    x: 100,
+    y: 50,
+    toJSON: () => ({}),
+  });
 }
 function drag(canvas: Element, from: [number, number], to: [number, number]) {
   const at = ([clientX, clientY]: [number, number]) => ({ clientX, clientY, button: 0, pointerId: 1 });
@@ -25,8 +35,13 @@ function drag(canvas: Element, from: [number, number], to: [number, number]) {
 describe("the form", () => {
   it("opens with the text focused and says why in its first line", async () => {
     await open("feedback");
-    expect(screen.getByLabelText("In your words")).toHaveProperty("ownerDocument.activeElement", screen.getByLabelText("In your words"));
-    expect(screen.getByRole("heading", { level: 1 }).textContent).toMatch(/^Save in Ledger didn't react 4 times at 10:42( AM)?\.$/);
+    expect(screen.getByLabelText("In your words")).toHaveProperty(
+      "ownerDocument.activeElement",
+      screen.getByLabelText("In your words"),
+    );
+    expect(screen.getByRole("heading", { level: 1 }).textContent).toMatch(
+      /^Save in Ledger didn't react 4 times at 10:42( AM)?\.$/,
+    );
   });
 
   it("sends what was written with Ctrl+Enter and closes", async () => {
@@ -87,7 +102,9 @@ describe("the form", () => {
   });
 
   it("stays open and says why where it can't be sent", async () => {
-    const { user, demo } = await open("feedback", "ordinary", "en", (one) => one.fail("feedback_send", { key: "problem.disk_full", values: {} }));
+    const { user, demo } = await open("feedback", "ordinary", "en", (one) =>
+      one.fail("feedback_send", { key: "problem.disk_full", values: {} }),
+    );
     await user.keyboard("words{Control>}{Enter}{/Control}");
     expect((await screen.findByText(/disk is full/)).closest("[role=alert]")).toBeTruthy();
     expect(demo.closed()).toBe(false);
@@ -97,7 +114,10 @@ describe("the form", () => {
   it("takes a new occasion without losing what was written", async () => {
     const { user, demo } = await open("feedback", "own-words");
     await user.keyboard("my words");
-    demo.form.occasion = { incident: "error_loop", sentence: { key: "occasion.error_loop", values: { app: "Calc", count: "3", time: "2026-11-20T10:00:00Z" } } };
+    demo.form.occasion = {
+      incident: "error_loop",
+      sentence: { key: "occasion.error_loop", values: { app: "Calc", count: "3", time: "2026-11-20T10:00:00Z" } },
+    };
     demo.emit("feedback-form", null);
     expect(await screen.findByText(/Calc showed the same error 3 times/)).toBeTruthy();
     expect(screen.getByLabelText("In your words")).toHaveProperty("value", "my words");
@@ -155,7 +175,9 @@ describe("the picture", () => {
     place(canvas);
     await user.click(screen.getByRole("button", { name: "Hide" }));
     drag(canvas, [200, 100], [300, 150]);
-    await waitFor(() => expect(last(drafts(calls("feedback_save_draft"))).hidden).toEqual([{ x: 200, y: 100, width: 200, height: 100 }]));
+    await waitFor(() =>
+      expect(last(drafts(calls("feedback_save_draft"))).hidden).toEqual([{ x: 200, y: 100, width: 200, height: 100 }]),
+    );
   });
 
   it("draws each tool, and undoes and redoes all of it", async () => {
@@ -171,9 +193,17 @@ describe("the picture", () => {
     expect(draft.crop).toEqual({ x: 100, y: 100, width: 400, height: 200 });
     expect(draft.marks.map((mark) => mark.shape)).toEqual(["arrow", "box", "highlight"]);
     for (let times = 0; times < 5; times += 1) await user.click(screen.getByRole("button", { name: "Undo" }));
-    await waitFor(() => expect(last(drafts(calls("feedback_save_draft")))).toMatchObject({ crop: null, hidden: [], marks: [] }));
+    await waitFor(() =>
+      expect(last(drafts(calls("feedback_save_draft")))).toMatchObject({ crop: null, hidden: [], marks: [] }),
+    );
     for (let times = 0; times < 5; times += 1) await user.click(screen.getByRole("button", { name: "Redo" }));
-    await waitFor(() => expect(last(drafts(calls("feedback_save_draft")))).toMatchObject({ crop: draft.crop, hidden: draft.hidden, marks: draft.marks }));
+    await waitFor(() =>
+      expect(last(drafts(calls("feedback_save_draft")))).toMatchObject({
+        crop: draft.crop,
+        hidden: draft.hidden,
+        marks: draft.marks,
+      }),
+    );
   });
 
   it("is not marked by a slip of the hand", async () => {
@@ -190,7 +220,9 @@ describe("the picture", () => {
     const canvas = await screen.findByRole("application");
     canvas.focus();
     await user.keyboard("x{Enter}");
-    await waitFor(() => expect(last(drafts(calls("feedback_save_draft"))).hidden).toEqual([{ x: 600, y: 375, width: 400, height: 250 }]));
+    await waitFor(() =>
+      expect(last(drafts(calls("feedback_save_draft"))).hidden).toEqual([{ x: 600, y: 375, width: 400, height: 250 }]),
+    );
     await user.keyboard("{ArrowLeft}{Shift>}{ArrowDown}{/Shift}");
     await waitFor(() => {
       const [area] = last(drafts(calls("feedback_save_draft"))).hidden;
@@ -210,7 +242,10 @@ describe("the picture", () => {
     canvas.focus();
     await user.keyboard("x{Enter}");
     await user.hover(screen.getByRole("combobox", { name: "What the picture shows" }));
-    await user.selectOptions(screen.getByRole("combobox", { name: "What the picture shows" }), await screen.findByRole("option", { name: "Screen: DP-1" }));
+    await user.selectOptions(
+      screen.getByRole("combobox", { name: "What the picture shows" }),
+      await screen.findByRole("option", { name: "Screen: DP-1" }),
+    );
     await waitFor(() => expect(calls("feedback_retake")).toEqual([{ source: "screen:0" }]));
     await waitFor(() => expect(last(drafts(calls("feedback_save_draft"))).hidden).toEqual([]));
   });

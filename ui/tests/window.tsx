@@ -9,9 +9,18 @@ import type { WindowName } from "../src/ipc/client";
 import { makeDemo, type Case, type Demo } from "../src/ipc/demo";
 import { setTransport } from "../src/ipc/transport";
 
-export type Opened = { demo: Demo; user: ReturnType<typeof userEvent.setup>; calls: (command: string) => Record<string, unknown>[] };
+export type Opened = {
+  demo: Demo;
+  user: ReturnType<typeof userEvent.setup>;
+  calls: (command: string) => Record<string, unknown>[];
+};
 
-export async function open(name: WindowName, which: Case = "ordinary", language: "en" | "de" = "en", change?: (demo: Demo) => void): Promise<Opened> {
+export async function open(
+  name: WindowName,
+  which: Case = "ordinary",
+  language: "en" | "de" = "en",
+  change?: (demo: Demo) => void,
+): Promise<Opened> {
   const demo = makeDemo(which, language === "de", "light", language);
   change?.(demo);
   setTransport(demo.transport);

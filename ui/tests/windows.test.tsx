@@ -53,7 +53,8 @@ describe("each window", () => {
 
   it.each(WINDOWS)("%s says what is the matter where Rust doesn't answer", async (name) => {
     await open(name, "ordinary", "en", (demo) => {
-      for (const command of ["overview", "settings", "feedback_form", "first_run", "conversations", "knows_day"]) demo.fail(command, { key: "problem.disk_full", values: {} });
+      for (const command of ["overview", "settings", "feedback_form", "first_run", "conversations", "knows_day"])
+        demo.fail(command, { key: "problem.disk_full", values: {} });
     });
     expect(await screen.findByText(/disk is full/)).toBeTruthy();
   });
@@ -161,7 +162,9 @@ describe("what Snag knows", () => {
     const { user, calls } = await open("knows");
     await user.click(await screen.findByRole("button", { name: "The day before" }));
     await waitFor(() => expect(calls("knows_day").at(-1)).toEqual({ date: "2026-11-19" }));
-    await waitFor(() => expect(screen.getByRole("combobox", { name: "Which day" })).toHaveProperty("value", "2026-11-19"));
+    await waitFor(() =>
+      expect(screen.getByRole("combobox", { name: "Which day" })).toHaveProperty("value", "2026-11-19"),
+    );
     await user.click(screen.getByRole("button", { name: "Delete this day" }));
     await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
     await waitFor(() => expect(calls("delete_day")).toEqual([{ date: "2026-11-19" }]));
@@ -220,7 +223,9 @@ describe("settings", () => {
   });
 
   it("say why a change was refused", async () => {
-    const { user } = await open("settings", "ordinary", "en", (demo) => demo.fail("change_settings", { key: "problem.shortcut_taken", values: { shortcut: "Ctrl+Alt+G" } }));
+    const { user } = await open("settings", "ordinary", "en", (demo) =>
+      demo.fail("change_settings", { key: "problem.shortcut_taken", values: { shortcut: "Ctrl+Alt+G" } }),
+    );
     await user.click(await screen.findByRole("button", { name: /Shortcut for feedback/ }));
     await user.keyboard("{Control>}{Alt>}[KeyG]{/Alt}{/Control}");
     expect(await screen.findByText(/Another program uses Ctrl\+Alt\+G already/)).toBeTruthy();
@@ -244,7 +249,11 @@ describe("settings", () => {
     await user.clear(from);
     await user.type(from, "9:30");
     await user.tab();
-    await waitFor(() => expect(calls("change_settings")).toEqual([{ change: { pause_rules: [{ days: [1, 2, 3, 4, 5], from: "09:30", to: "13:00" }] } }]));
+    await waitFor(() =>
+      expect(calls("change_settings")).toEqual([
+        { change: { pause_rules: [{ days: [1, 2, 3, 4, 5], from: "09:30", to: "13:00" }] } },
+      ]),
+    );
   });
 
   it("name what capture lacks and what to do", async () => {

@@ -28,7 +28,9 @@ function icon(paths: ReactNode) {
 }
 
 /** The mark: a thread with a small knot. */
-export const Knot = icon(<path d="M2 15c4 0 6 0 8.500-2.500 2-2 1.500-5.500-1-5.500S7 10.500 9 12.500 13.500 15 22 15" />);
+export const Knot = icon(
+  <path d="M2 15c4 0 6 0 8.500-2.500 2-2 1.500-5.500-1-5.500S7 10.500 9 12.500 13.500 15 22 15" />,
+);
 export const ThreadPaused = icon(<path d="M2 15h20M10 6v5M14 6v5" />);
 export const ThreadBroken = icon(<path d="M2 15h6l1.500-2.500M22 15h-6l-1.500 2.500" />);
 export const KnotDot = icon(
@@ -106,7 +108,9 @@ export const Clock = icon(
     <path d="M12 7v5l3.500 2" />
   </>,
 );
-export const Bug = icon(<path d="M12 3v4M12 12v.1M5 9l3 2M19 9l-3 2M5 20l3-3M19 20l-3-3M4 14.500h4M16 14.500h4M8 12a4 4.500 0 0 1 8 0v4a4 4 0 0 1-8 0z" />);
+export const Bug = icon(
+  <path d="M12 3v4M12 12v.1M5 9l3 2M19 9l-3 2M5 20l3-3M19 20l-3-3M4 14.500h4M16 14.500h4M8 12a4 4.500 0 0 1 8 0v4a4 4 0 0 1-8 0z" />,
+);
 export const Keyboard = icon(
   <>
     <rect x="2.500" y="6" width="19" height="12" rx="1.500" />
@@ -144,7 +148,13 @@ export const Hash = icon(<path d="M9 4 7 20M17 4l-2 16M4 9h17M3 15h17" />);
 export const Close = icon(<path d="m6 6 12 12M18 6 6 18" />);
 
 /** The five faces of a rating: by the mouth alone, in one colour, so that none of them is a verdict. */
-const MOUTHS = ["M8 17c1-2.500 7-2.500 8 0", "M8.500 16.500c1-1.300 6-1.300 7 0", "M8.500 15.500h7", "M8.500 15c1 1.300 6 1.300 7 0", "M7.500 14c1 4 8 4 9 0z"];
+const MOUTHS = [
+  "M8 17c1-2.500 7-2.500 8 0",
+  "M8.500 16.500c1-1.300 6-1.300 7 0",
+  "M8.500 15.500h7",
+  "M8.500 15c1 1.300 6 1.300 7 0",
+  "M7.500 14c1 4 8 4 9 0z",
+];
 
 export function Face({ value, size = 26 }: { value: 1 | 2 | 3 | 4 | 5; size?: number }) {
   return (

@@ -11,7 +11,14 @@ import { Announcer } from "./parts/Announcer";
 import type { Prepared } from "./prepare";
 
 /** A window: its look and language, what is said aloud, and Esc. */
-export function App({ name, Window, settings: first, overview: glance, form, failure }: Prepared & { name: client.WindowName }) {
+export function App({
+  name,
+  Window,
+  settings: first,
+  overview: glance,
+  form,
+  failure,
+}: Prepared & { name: client.WindowName }) {
   const { t } = useTranslation();
   const [settings, setSettings] = useState<Settings | null>(first);
   const [overview, setOverview] = useState(glance);
@@ -66,12 +73,7 @@ export function App({ name, Window, settings: first, overview: glance, form, fai
   }, [name]);
 
   return (
-    <MantineProvider
-      theme={theme}
-      forceColorScheme={scheme}
-      withCssVariables={false}
-      withGlobalClasses={false}
-    >
+    <MantineProvider theme={theme} forceColorScheme={scheme} withCssVariables={false} withGlobalClasses={false}>
       <Announcer>
         <Window overview={overview} settings={settings} form={form} failure={failure} onSettings={setSettings} />
       </Announcer>

@@ -37,11 +37,15 @@ export function startI18n(language: Language): i18n {
 /** Times and numbers go by the system's region where it speaks the language, so that British and American dates stay apart. */
 export function locale(): string {
   const language = i18next.language === "de" ? "de" : "en";
-  return navigator.languages.find((one) => one.toLowerCase().startsWith(language)) ?? (language === "de" ? "de-DE" : "en-GB");
+  return (
+    navigator.languages.find((one) => one.toLowerCase().startsWith(language)) ?? (language === "de" ? "de-DE" : "en-GB")
+  );
 }
 
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
+    value,
+  );
 }
 
 export function percent(value: number): string {
@@ -55,7 +59,9 @@ export function timeOfDay(at: string): string {
 
 /** `10:42:07` */
 export function timeOfDaySeconds(at: string): string {
-  return new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(at));
+  return new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(
+    new Date(at),
+  );
 }
 
 /** `Fri, 20 Nov, 10:42` */
@@ -94,7 +100,9 @@ export function duration(ms: number): string {
   const minutes = Math.round(ms / 60_000);
   if (minutes < 60) return `${number(minutes)} min`;
   const rest = minutes % 60;
-  return rest === 0 ? `${number(Math.floor(minutes / 60))} h` : `${number(Math.floor(minutes / 60))} h ${number(rest)} min`;
+  return rest === 0
+    ? `${number(Math.floor(minutes / 60))} h`
+    : `${number(Math.floor(minutes / 60))} h ${number(rest)} min`;
 }
 
 const NUMBER = /^-?\d+(\.\d+)?$/;

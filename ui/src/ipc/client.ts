@@ -76,7 +76,8 @@ export const onFeedbackForm = (heard: () => void) => transport().listen("feedbac
 /** What a refused command says; anything else that was thrown becomes a sentence, too. */
 export function asSentence(thrown: unknown): Sentence {
   if (typeof thrown === "object" && thrown !== null && "key" in thrown && typeof thrown.key === "string") {
-    const values = "values" in thrown && typeof thrown.values === "object" ? (thrown.values as Record<string, string>) : {};
+    const values =
+      "values" in thrown && typeof thrown.values === "object" ? (thrown.values as Record<string, string>) : {};
     return { key: thrown.key, values };
   }
   const reason = thrown instanceof Error ? thrown.message : String(thrown);

@@ -15,7 +15,10 @@ import "./conversations.css";
 export function ConversationsWindow({ overview }: WindowProps) {
   const { t } = useTranslation();
   // A reply that arrives, or something that was sent, changes the list.
-  const asked = useAsked(client.conversations, `${overview?.unread_replies}/${overview?.waiting_feedback}/${overview?.last_sent_at}`);
+  const asked = useAsked(
+    client.conversations,
+    `${overview?.unread_replies}/${overview?.waiting_feedback}/${overview?.last_sent_at}`,
+  );
   const { again } = asked;
   const [chosen, setChosen] = useState<string | null>(null);
 
@@ -46,10 +49,16 @@ export function ConversationsWindow({ overview }: WindowProps) {
             <ul>
               {list.map((one) => (
                 <li key={one.id}>
-                  <UnstyledButton className="thread-line" aria-current={one.id === open.id || undefined} onClick={() => setChosen(one.id)}>
+                  <UnstyledButton
+                    className="thread-line"
+                    aria-current={one.id === open.id || undefined}
+                    onClick={() => setChosen(one.id)}
+                  >
                     <span className="thread-head">
                       <strong>{one.app || t(`category.${one.category}`)}</strong>
-                      {one.unread > 0 && <span className="badge">{t("conversations.unread", { count: one.unread })}</span>}
+                      {one.unread > 0 && (
+                        <span className="badge">{t("conversations.unread", { count: one.unread })}</span>
+                      )}
                     </span>
                     <span className="thread-text">{one.description}</span>
                     <span className="quiet">{dateTime(one.at)}</span>
@@ -71,7 +80,9 @@ function Thread({ conversation }: { conversation: Conversation }) {
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- What scrolls must be reached by the keyboard.
     <section className="thread" tabIndex={0} aria-label={t("conversations.thread")}>
-      <h2>{app ? t("conversations.about", { category: t(`category.${category}`), app }) : t(`category.${category}`)}</h2>
+      <h2>
+        {app ? t("conversations.about", { category: t(`category.${category}`), app }) : t(`category.${category}`)}
+      </h2>
       <ol>
         <li className="bubble" data-mine>
           <span className="bubble-who">

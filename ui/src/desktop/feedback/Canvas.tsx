@@ -6,7 +6,21 @@ import type { Point, Size } from "../../ipc/bindings";
 import { useAnnounce } from "../parts/Announcer";
 import { useSize } from "../parts/useSize";
 import { Mark } from "./Mark";
-import { areaOf, clamp, draw, endsOf, items, move, remove, reshape, sameItem, type Drawing, type Ends, type Item, type Tool } from "./marks";
+import {
+  areaOf,
+  clamp,
+  draw,
+  endsOf,
+  items,
+  move,
+  remove,
+  reshape,
+  sameItem,
+  type Drawing,
+  type Ends,
+  type Item,
+  type Tool,
+} from "./marks";
 
 type Props = {
   url: string;
@@ -45,7 +59,10 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
     const box = svg.current?.getBoundingClientRect();
     if (!box || box.width === 0) return { x: 0, y: 0 };
     return clamp(
-      { x: ((event.clientX - box.left) / box.width) * size.width, y: ((event.clientY - box.top) / box.height) * size.height },
+      {
+        x: ((event.clientX - box.left) / box.width) * size.width,
+        y: ((event.clientY - box.top) / box.height) * size.height,
+      },
       size,
     );
   };
@@ -55,10 +72,15 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
     if (!gesture) return [drawing, selected];
     if (gesture.what === "draw" && tool !== "select") return draw(drawing, tool, gesture, size);
     if (gesture.what === "move") {
-      return [move(drawing, gesture.item, gesture.to.x - gesture.from.x, gesture.to.y - gesture.from.y, size), gesture.item];
+      return [
+        move(drawing, gesture.item, gesture.to.x - gesture.from.x, gesture.to.y - gesture.from.y, size),
+        gesture.item,
+      ];
     }
     if (gesture.what === "end") {
-      const ends: Ends = gesture.startMoves ? { from: gesture.at, to: gesture.fixed } : { from: gesture.fixed, to: gesture.at };
+      const ends: Ends = gesture.startMoves
+        ? { from: gesture.at, to: gesture.fixed }
+        : { from: gesture.fixed, to: gesture.at };
       return [reshape(drawing, gesture.item, ends, size), gesture.item];
     }
     return [drawing, selected];
@@ -146,7 +168,18 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
       const ends = endsOf(drawing, selected);
       if (!ends) return;
       const next = event.shiftKey
-        ? reshape(drawing, selected, { from: ends.from, to: { x: Math.max(ends.to.x + dx, keeps(ends.from.x, selected)), y: Math.max(ends.to.y + dy, keeps(ends.from.y, selected)) } }, size)
+        ? reshape(
+            drawing,
+            selected,
+            {
+              from: ends.from,
+              to: {
+                x: Math.max(ends.to.x + dx, keeps(ends.from.x, selected)),
+                y: Math.max(ends.to.y + dy, keeps(ends.from.y, selected)),
+              },
+            },
+            size,
+          )
         : move(drawing, selected, dx, dy, size);
       onChange(next);
       tell(next, selected);
@@ -160,7 +193,8 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
           return;
         }
         const at = all.findIndex((item) => sameItem(item, selected));
-        const next = all[(at + (event.shiftKey ? all.length - 1 : 1) + (at < 0 && event.shiftKey ? 1 : 0)) % all.length] ?? null;
+        const next =
+          all[(at + (event.shiftKey ? all.length - 1 : 1) + (at < 0 && event.shiftKey ? 1 : 0)) % all.length] ?? null;
         onSelect(next);
         if (next) tell(drawing, next);
       } else {
@@ -168,7 +202,10 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
         const [next, item] = draw(
           drawing,
           tool,
-          { from: { x: middle.x - size.width / 8, y: middle.y - size.height / 8 }, to: { x: middle.x + size.width / 8, y: middle.y + size.height / 8 } },
+          {
+            from: { x: middle.x - size.width / 8, y: middle.y - size.height / 8 },
+            to: { x: middle.x + size.width / 8, y: middle.y + size.height / 8 },
+          },
           size,
         );
         onChange(next);
@@ -195,19 +232,20 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
   const ends = active ? endsOf(now, active) : null;
   const isArrow = active?.kind === "mark" && now.marks[active.index]?.shape === "arrow";
   const isText = active?.kind === "mark" && now.marks[active.index]?.shape === "text";
-  const corners: { at: Point; fixed: Point; arrowStart: boolean }[] = !ends || isText
-    ? []
-    : isArrow
-      ? [
-          { at: ends.from, fixed: ends.to, arrowStart: true },
-          { at: ends.to, fixed: ends.from, arrowStart: false },
-        ]
-      : [
-          { at: ends.from, fixed: ends.to, arrowStart: false },
-          { at: { x: ends.to.x, y: ends.from.y }, fixed: { x: ends.from.x, y: ends.to.y }, arrowStart: false },
-          { at: ends.to, fixed: ends.from, arrowStart: false },
-          { at: { x: ends.from.x, y: ends.to.y }, fixed: { x: ends.to.x, y: ends.from.y }, arrowStart: false },
-        ];
+  const corners: { at: Point; fixed: Point; arrowStart: boolean }[] =
+    !ends || isText
+      ? []
+      : isArrow
+        ? [
+            { at: ends.from, fixed: ends.to, arrowStart: true },
+            { at: ends.to, fixed: ends.from, arrowStart: false },
+          ]
+        : [
+            { at: ends.from, fixed: ends.to, arrowStart: false },
+            { at: { x: ends.to.x, y: ends.from.y }, fixed: { x: ends.from.x, y: ends.to.y }, arrowStart: false },
+            { at: ends.to, fixed: ends.from, arrowStart: false },
+            { at: { x: ends.from.x, y: ends.to.y }, fixed: { x: ends.to.x, y: ends.from.y }, arrowStart: false },
+          ];
 
   const grip = (item: Item) => ({
     onPointerDown: onItemDown(item),
@@ -229,7 +267,7 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
         aria-label={alt}
         aria-roledescription={t("feedback.canvas.kind")}
         aria-describedby="canvas-help"
-         
+
         tabIndex={0}
         onPointerDown={onDown}
         onPointerMove={onMove}
@@ -256,13 +294,27 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
               pointerEvents="none"
               d={`M0 0H${size.width}V${size.height}H0ZM${now.crop.x} ${now.crop.y}h${now.crop.width}v${now.crop.height}h${-now.crop.width}Z`}
             />
-            <rect className="crop-line" x={now.crop.x} y={now.crop.y} width={now.crop.width} height={now.crop.height} strokeWidth={2 * unit} fill="none" pointerEvents="stroke" />
+            <rect
+              className="crop-line"
+              x={now.crop.x}
+              y={now.crop.y}
+              width={now.crop.width}
+              height={now.crop.height}
+              strokeWidth={2 * unit}
+              fill="none"
+              pointerEvents="stroke"
+            />
           </g>
         )}
         {ends && (
           <g className="selection">
             {!isArrow && (
-              <rect {...areaOf(ends)} strokeWidth={1.5 * unit} strokeDasharray={`${4 * unit} ${3 * unit}`} pointerEvents="none" />
+              <rect
+                {...areaOf(ends)}
+                strokeWidth={1.5 * unit}
+                strokeDasharray={`${4 * unit} ${3 * unit}`}
+                pointerEvents="none"
+              />
             )}
             {!gesture &&
               active &&

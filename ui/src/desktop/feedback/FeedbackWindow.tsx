@@ -123,7 +123,9 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
         return;
       }
       const category = /^Digit[1-5]$/.test(event.code) ? CATEGORIES[Number(event.code.slice(5)) - 1] : undefined;
-      const writes = (event.target as HTMLElement).closest("textarea, input:not([type=radio]):not([type=checkbox]), select");
+      const writes = (event.target as HTMLElement).closest(
+        "textarea, input:not([type=radio]):not([type=checkbox]), select",
+      );
       if (category && (event.altKey || !writes) && !event.ctrlKey && !event.metaKey) {
         event.preventDefault();
         choose(category);
@@ -186,18 +188,32 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
       ) : (
         <section className="picture picture-none" aria-label={t("feedback.picture")}>
           <PictureOff size={40} />
-          <p>{form.pictures_allowed ? t("feedback.no_picture") : say({ key: "problem.pictures_not_allowed", values: { organisation } })}</p>
+          <p>
+            {form.pictures_allowed
+              ? t("feedback.no_picture")
+              : say({ key: "problem.pictures_not_allowed", values: { organisation } })}
+          </p>
         </section>
       )}
 
       <form className="say" onSubmit={submit} noValidate>
         <div className="say-scroll">
-          <h1>{form.occasion ? say(form.occasion.sentence) : form.app ? t("feedback.about", { app: form.app }) : t("feedback.title")}</h1>
+          <h1>
+            {form.occasion
+              ? say(form.occasion.sentence)
+              : form.app
+                ? t("feedback.about", { app: form.app })
+                : t("feedback.title")}
+          </h1>
           <div ref={chips}>
             <ChoiceChips
               label={t("feedback.category")}
               value={draft.category}
-              choices={CATEGORIES.map((value, index) => ({ value, label: t(`category.${value}`), key: String(index + 1) }))}
+              choices={CATEGORIES.map((value, index) => ({
+                value,
+                label: t(`category.${value}`),
+                key: String(index + 1),
+              }))}
               onChange={choose}
               invalid={missing === "category"}
             />
@@ -230,7 +246,9 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
             aria-label={t("feedback.tags")}
             placeholder={draft.tags.length === 0 ? t("feedback.tags_hint") : undefined}
             value={draft.tags}
-            onChange={(tags) => update({ tags: tags.map((tag) => tag.trim().slice(0, MOST_TAG_CHARACTERS)).filter(Boolean) })}
+            onChange={(tags) =>
+              update({ tags: tags.map((tag) => tag.trim().slice(0, MOST_TAG_CHARACTERS)).filter(Boolean) })
+            }
             maxTags={MOST_TAGS}
             acceptValueOnBlur
             splitChars={[","]}

@@ -2,7 +2,20 @@ import { ActionIcon, Checkbox, NativeSelect, Tooltip, VisuallyHidden } from "@ma
 import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
-import { Arrow, Box, Camera, Crop, Hide, Highlight, Pointer, Redo, Search, Trash, Undo, type IconProps } from "../../design/icons";
+import {
+  Arrow,
+  Box,
+  Camera,
+  Crop,
+  Hide,
+  Highlight,
+  Pointer,
+  Redo,
+  Search,
+  Trash,
+  Undo,
+  type IconProps,
+} from "../../design/icons";
 import type { PictureSource, PictureView, Sentence } from "../../ipc/bindings";
 import { asSentence, feedbackPicture, feedbackSources } from "../../ipc/client";
 import { Problem } from "../parts/Problem";
@@ -28,7 +41,14 @@ const ICONS: Record<Tool, (props: IconProps) => ReactNode> = {
 };
 
 /** One letter each, where the text hasn't the focus. */
-export const TOOL_KEYS: Record<string, Tool> = { v: "select", c: "crop", a: "arrow", b: "box", h: "highlight", x: "hide" };
+export const TOOL_KEYS: Record<string, Tool> = {
+  v: "select",
+  c: "crop",
+  a: "arrow",
+  b: "box",
+  h: "highlight",
+  x: "hide",
+};
 
 /** The picture, its tools, and which screen or window it shows. */
 export function PictureEditor({ picture, history, withPicture, onHistory, onWithPicture, onRetake }: Props) {
@@ -108,7 +128,13 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
     next?.focus();
   };
 
-  const act = (label: string, key: string | undefined, Icon: (props: IconProps) => ReactNode, click: () => void, more: { pressed?: boolean; disabled?: boolean; stop?: boolean }) => (
+  const act = (
+    label: string,
+    key: string | undefined,
+    Icon: (props: IconProps) => ReactNode,
+    click: () => void,
+    more: { pressed?: boolean; disabled?: boolean; stop?: boolean },
+  ) => (
     <Tooltip key={label} label={key ? `${label} (${key})` : label}>
       <ActionIcon
         size="lg"
@@ -128,21 +154,52 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
   const drawing = history.present;
   return (
     <section className="picture" aria-label={t("feedback.picture")} data-along={withPicture || undefined}>
-      { }
+      {}
       <div className="strip" role="toolbar" aria-label={t("feedback.tools")} ref={strip} onKeyDown={onStripKey}>
         {TOOLS.map((one) => {
-          const key = Object.entries(TOOL_KEYS).find(([, name]) => name === one)?.[0]?.toUpperCase();
-          return act(t(`feedback.tool.${one}`), key, ICONS[one], () => choose(one), { pressed: tool === one, stop: tool === one });
+          const key = Object.entries(TOOL_KEYS)
+            .find(([, name]) => name === one)?.[0]
+            ?.toUpperCase();
+          return act(t(`feedback.tool.${one}`), key, ICONS[one], () => choose(one), {
+            pressed: tool === one,
+            stop: tool === one,
+          });
         })}
         <span className="strip-gap" />
-        {act(t("feedback.undo"), undefined, Undo, () => { onHistory(undo(history)); setSelected(null); }, { disabled: history.past.length === 0 })}
-        {act(t("feedback.redo"), undefined, Redo, () => { onHistory(redo(history)); setSelected(null); }, { disabled: history.future.length === 0 })}
-        {act(t("feedback.remove"), undefined, Trash, () => {
-          if (selected) onHistory(change(history, remove(drawing, selected)));
-          setSelected(null);
-        }, { disabled: !selected })}
+        {act(
+          t("feedback.undo"),
+          undefined,
+          Undo,
+          () => {
+            onHistory(undo(history));
+            setSelected(null);
+          },
+          { disabled: history.past.length === 0 },
+        )}
+        {act(
+          t("feedback.redo"),
+          undefined,
+          Redo,
+          () => {
+            onHistory(redo(history));
+            setSelected(null);
+          },
+          { disabled: history.future.length === 0 },
+        )}
+        {act(
+          t("feedback.remove"),
+          undefined,
+          Trash,
+          () => {
+            if (selected) onHistory(change(history, remove(drawing, selected)));
+            setSelected(null);
+          },
+          { disabled: !selected },
+        )}
         <span className="strip-fill" />
-        {act(zoomed ? t("feedback.fit") : t("feedback.actual"), undefined, Search, () => setZoomed(!zoomed), { pressed: zoomed })}
+        {act(zoomed ? t("feedback.fit") : t("feedback.actual"), undefined, Search, () => setZoomed(!zoomed), {
+          pressed: zoomed,
+        })}
       </div>
 
       {problem && <Problem sentence={problem} />}
@@ -180,7 +237,9 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
           onChange={(event) => retake(event.currentTarget.value)}
           data={sources.map((one) => ({
             value: one.id,
-            label: one.is_screen ? t("feedback.source_screen", { name: one.name }) : t("feedback.source_window", { name: one.name }),
+            label: one.is_screen
+              ? t("feedback.source_screen", { name: one.name })
+              : t("feedback.source_window", { name: one.name }),
           }))}
         />
         <Tooltip label={t("feedback.retake")}>

@@ -51,11 +51,17 @@ export function Steps({ steps, attached, onChange }: Props) {
               checked={isIn(step)}
               // Order is the order of time, whatever the order of the choosing.
               onChange={(event) =>
-                onChange(event.currentTarget.checked ? steps.filter((one) => isIn(one) || same(one, step)) : attached.filter((one) => !same(one, step)))
+                onChange(
+                  event.currentTarget.checked
+                    ? steps.filter((one) => isIn(one) || same(one, step))
+                    : attached.filter((one) => !same(one, step)),
+                )
               }
               label={
                 <>
-                  <span className="step-time">{t("feedback.step_before", { seconds: number(Math.round(step.before_ms / 1000)) })}</span>
+                  <span className="step-time">
+                    {t("feedback.step_before", { seconds: number(Math.round(step.before_ms / 1000)) })}
+                  </span>
                   {step.text}
                 </>
               }

@@ -78,10 +78,16 @@ export function draw(drawing: Drawing, tool: DrawTool, ends: Ends, size: Size): 
   const inside: Ends = { from: clamp(ends.from, size), to: clamp(ends.to, size) };
   if (tool === "crop") return [{ ...drawing, crop: areaOf(inside) }, { kind: "crop" }];
   if (tool === "hide") {
-    return [{ ...drawing, hidden: [...drawing.hidden, areaOf(inside)] }, { kind: "hidden", index: drawing.hidden.length }];
+    return [
+      { ...drawing, hidden: [...drawing.hidden, areaOf(inside)] },
+      { kind: "hidden", index: drawing.hidden.length },
+    ];
   }
   const mark: Shape = tool === "arrow" ? { shape: "arrow", ...inside } : { shape: tool, ...upright(inside) };
-  return [{ ...drawing, marks: [...drawing.marks, mark] }, { kind: "mark", index: drawing.marks.length }];
+  return [
+    { ...drawing, marks: [...drawing.marks, mark] },
+    { kind: "mark", index: drawing.marks.length },
+  ];
 }
 
 /** Puts an item between other ends. */

@@ -2,7 +2,25 @@ import { Button, UnstyledButton } from "@mantine/core";
 import { useCallback, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
-import { Bug, Click, Clock, Eye, Hash, Keyboard, Lock, People, Person, PictureOff, Screen, Server, Text, Trash, Down, Right, type IconProps } from "../../design/icons";
+import {
+  Bug,
+  Click,
+  Clock,
+  Eye,
+  Hash,
+  Keyboard,
+  Lock,
+  People,
+  Person,
+  PictureOff,
+  Screen,
+  Server,
+  Text,
+  Trash,
+  Down,
+  Right,
+  type IconProps,
+} from "../../design/icons";
 import { dateTime, number, say } from "../../i18n";
 import type { FirstRun, Sensitivity, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
@@ -38,7 +56,13 @@ const WHO: Line[] = [
 export function FirstRunWindow() {
   const { t } = useTranslation();
   const page = useAsked(client.firstRun);
-  if (!page.value) return <main className="page" aria-busy={!page.problem}>{page.problem && <Problem sentence={page.problem} />}<h1 hidden>{t("window.first-run")}</h1></main>;
+  if (!page.value)
+    return (
+      <main className="page" aria-busy={!page.problem}>
+        {page.problem && <Problem sentence={page.problem} />}
+        <h1 hidden>{t("window.first-run")}</h1>
+      </main>
+    );
   return <Page page={page.value} />;
 }
 
@@ -109,7 +133,9 @@ function Page({ page }: { page: FirstRun }) {
             <li>
               {page.policy.apps.length === 0
                 ? t(page.policy.only_named_apps ? "first_run.policy.no_apps" : "first_run.policy.all_apps")
-                : t(page.policy.only_named_apps ? "first_run.policy.only_apps" : "first_run.policy.all_but", { apps: page.policy.apps.join(", ") })}
+                : t(page.policy.only_named_apps ? "first_run.policy.only_apps" : "first_run.policy.all_but", {
+                    apps: page.policy.apps.join(", "),
+                  })}
             </li>
             <li>{t("first_run.policy.k", values)}</li>
             <li>{t("first_run.policy.kept", values)}</li>
@@ -143,7 +169,11 @@ function Page({ page }: { page: FirstRun }) {
               <Button variant="default" disabled={busy} onClick={() => void then(client.decline)}>
                 {t("first_run.not_now")}
               </Button>
-              <Button variant="default" disabled={busy} onClick={() => void then(() => client.acknowledge(page.version))}>
+              <Button
+                variant="default"
+                disabled={busy}
+                onClick={() => void then(() => client.acknowledge(page.version))}
+              >
                 {t("first_run.start")}
               </Button>
             </>

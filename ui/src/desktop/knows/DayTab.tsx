@@ -17,7 +17,9 @@ export function matches(search: string, ...texts: string[]): boolean {
 export function DayTab({ day, search }: { day: Day; search: string }) {
   const { t } = useTranslation();
   const [chosen, setChosen] = useState<number | null>(null);
-  const incidents = day.incidents.filter((one) => matches(search, one.app, one.screen, say(one.sentence), t(`incident_name.${one.kind}`)));
+  const incidents = day.incidents.filter((one) =>
+    matches(search, one.app, one.screen, say(one.sentence), t(`incident_name.${one.kind}`)),
+  );
   const screens = day.screens.filter((one) => matches(search, one.app, one.screen));
   const open = incidents.find((one) => one.seq === chosen) ?? incidents.at(-1) ?? null;
 
@@ -36,7 +38,9 @@ export function DayTab({ day, search }: { day: Day; search: string }) {
       {open ? (
         <Snag incident={open} session={sessionOf(day, open)} />
       ) : (
-        <p className="quiet no-snags">{search.trim() === "" ? t("knows.no_snags") : t("knows.nothing_found", { search })}</p>
+        <p className="quiet no-snags">
+          {search.trim() === "" ? t("knows.no_snags") : t("knows.nothing_found", { search })}
+        </p>
       )}
       {incidents.length > 1 && (
         <section aria-labelledby="snags">
@@ -44,7 +48,12 @@ export function DayTab({ day, search }: { day: Day; search: string }) {
           <ul className="snag-list">
             {incidents.map((one) => (
               <li key={one.seq}>
-                <button type="button" className="snag-line" aria-pressed={one === open} onClick={() => setChosen(one.seq)}>
+                <button
+                  type="button"
+                  className="snag-line"
+                  aria-pressed={one === open}
+                  onClick={() => setChosen(one.seq)}
+                >
                   <span className="snag-time">{timeOfDay(one.at)}</span>
                   <span>{say(one.sentence)}</span>
                 </button>
@@ -105,7 +114,17 @@ function sessionOf(day: Day, incident: IncidentView): SessionView | null {
   return day.sessions.find((one) => Date.parse(one.from) <= at && at <= Date.parse(one.to)) ?? null;
 }
 
-function DayBand({ day, incidents, open, onOpen }: { day: Day; incidents: IncidentView[]; open: IncidentView | null; onOpen: (seq: number) => void }) {
+function DayBand({
+  day,
+  incidents,
+  open,
+  onOpen,
+}: {
+  day: Day;
+  incidents: IncidentView[];
+  open: IncidentView | null;
+  onOpen: (seq: number) => void;
+}) {
   const { t } = useTranslation();
   const band: Band = bandOf(day);
   const apps = [...shadesOf(day.spans)];
@@ -127,7 +146,11 @@ function DayBand({ day, incidents, open, onOpen }: { day: Day; incidents: Incide
           </button>
         ))}
       </div>
-      <div className="band-row" role="img" aria-label={t("knows.band_text", { apps: apps.map(([app]) => app).join(", ") })}>
+      <div
+        className="band-row"
+        role="img"
+        aria-label={t("knows.band_text", { apps: apps.map(([app]) => app).join(", ") })}
+      >
         {band.stretches.map((one, index) => (
           <span
             key={index}
@@ -170,11 +193,20 @@ function Snag({ incident, session }: { incident: IncidentView; session: SessionV
         </h2>
         <p className="snag-sentence">{say(incident.sentence)}</p>
         <p className="quiet">
-          {[timeOfDay(incident.at), incident.app, incident.screen || t("knows.screen_unknown"), duration(incident.duration_ms)].join(" · ")}
+          {[
+            timeOfDay(incident.at),
+            incident.app,
+            incident.screen || t("knows.screen_unknown"),
+            duration(incident.duration_ms),
+          ].join(" · ")}
         </p>
       </div>
       <div className="snag-score">
-        {session ? <ScoreTerms score={session.frustration} name={t("knows.frustration")} /> : <p className="quiet">{t("knows.session_open")}</p>}
+        {session ? (
+          <ScoreTerms score={session.frustration} name={t("knows.frustration")} />
+        ) : (
+          <p className="quiet">{t("knows.session_open")}</p>
+        )}
       </div>
     </section>
   );

@@ -89,11 +89,18 @@ export function KnowsWindow({ overview }: WindowProps) {
           </Button>
         </div>
       </header>
-      {overview?.problems.map((one) => <Problem key={one.key} sentence={one} />)}
+      {overview?.problems.map((one) => (
+        <Problem key={one.key} sentence={one} />
+      ))}
       {problem && <Problem sentence={problem} kind="danger" />}
       {exported && <Problem sentence={{ key: "knows.exported", values: { path: exported } }} kind="info" />}
 
-      <Tabs value={tab} onChange={(next) => setTab((next as Tab | null) ?? "day")} keepMounted={false} className="knows-tabs">
+      <Tabs
+        value={tab}
+        onChange={(next) => setTab((next as Tab | null) ?? "day")}
+        keepMounted={false}
+        className="knows-tabs"
+      >
         <Tabs.List aria-label={t("window.knows")}>
           {TABS.map((one) => (
             <Tabs.Tab key={one} value={one}>
@@ -107,7 +114,12 @@ export function KnowsWindow({ overview }: WindowProps) {
           {day.problem && <Problem sentence={day.problem} />}
           {day.value && (
             <div className="list-tools">
-              <ActionIcon variant="default" aria-label={t("knows.day_before")} disabled={at < 0 || at >= days.length - 1} onClick={() => setDate(days[at + 1])}>
+              <ActionIcon
+                variant="default"
+                aria-label={t("knows.day_before")}
+                disabled={at < 0 || at >= days.length - 1}
+                onClick={() => setDate(days[at + 1])}
+              >
                 <Left size={16} />
               </ActionIcon>
               <NativeSelect
@@ -115,9 +127,17 @@ export function KnowsWindow({ overview }: WindowProps) {
                 aria-label={t("knows.which_day")}
                 value={day.value.date}
                 onChange={(event) => setDate(event.currentTarget.value)}
-                data={(days.includes(day.value.date) ? days : [day.value.date, ...days]).map((one) => ({ value: one, label: longDate(one) }))}
+                data={(days.includes(day.value.date) ? days : [day.value.date, ...days]).map((one) => ({
+                  value: one,
+                  label: longDate(one),
+                }))}
               />
-              <ActionIcon variant="default" aria-label={t("knows.day_after")} disabled={at <= 0} onClick={() => setDate(days[at - 1])}>
+              <ActionIcon
+                variant="default"
+                aria-label={t("knows.day_after")}
+                disabled={at <= 0}
+                onClick={() => setDate(days[at - 1])}
+              >
                 <Right size={16} />
               </ActionIcon>
               <span className="strip-fill" />
@@ -136,7 +156,12 @@ export function KnowsWindow({ overview }: WindowProps) {
               <p className="lead">{t("knows.waiting_text", { count: waiting.pages.total })}</p>
               {waiting.pages.total > 0 && (
                 <div className="list-tools">
-                  <Button variant="default" size="xs" leftSection={<Trash size={14} />} onClick={() => setAsking("waiting")}>
+                  <Button
+                    variant="default"
+                    size="xs"
+                    leftSection={<Trash size={14} />}
+                    onClick={() => setAsking("waiting")}
+                  >
                     {chosen.size > 0 ? t("knows.delete_chosen", { count: chosen.size }) : t("knows.delete_all")}
                   </Button>
                   {chosen.size > 0 && (
@@ -145,13 +170,25 @@ export function KnowsWindow({ overview }: WindowProps) {
                     </Button>
                   )}
                   <span className="strip-fill" />
-                  <Button variant="subtle" size="xs" onClick={() => void client.syncNow().then(renew, (thrown: unknown) => setProblem(client.asSentence(thrown)))}>
+                  <Button
+                    variant="subtle"
+                    size="xs"
+                    onClick={() =>
+                      void client.syncNow().then(renew, (thrown: unknown) => setProblem(client.asSentence(thrown)))
+                    }
+                  >
                     {t("knows.send_now")}
                   </Button>
                 </div>
               )}
               <Body body={waiting.pages.body} />
-              <RecordList pages={waiting.pages} search={search} onMore={() => void waiting.more()} chosen={chosen} onChosen={setChosen} />
+              <RecordList
+                pages={waiting.pages}
+                search={search}
+                onMore={() => void waiting.more()}
+                chosen={chosen}
+                onChosen={setChosen}
+              />
             </>
           )}
         </Panel>
@@ -162,7 +199,12 @@ export function KnowsWindow({ overview }: WindowProps) {
             <>
               <p className="lead">{sent.value.length === 0 ? t("knows.sent_empty") : t("knows.sent_text")}</p>
               <div className="list-tools">
-                <Button variant="default" size="xs" leftSection={<Trash size={14} />} onClick={() => setAsking("forget")}>
+                <Button
+                  variant="default"
+                  size="xs"
+                  leftSection={<Trash size={14} />}
+                  onClick={() => setAsking("forget")}
+                >
                   {t("knows.forget")}
                 </Button>
               </div>
@@ -171,9 +213,15 @@ export function KnowsWindow({ overview }: WindowProps) {
                   <thead>
                     <tr>
                       <th scope="col">{t("knows.sent_at")}</th>
-                      <th scope="col" className="num">{t("knows.records")}</th>
-                      <th scope="col" className="num">{t("knows.size")}</th>
-                      <th scope="col" className="num">{t("knows.refused")}</th>
+                      <th scope="col" className="num">
+                        {t("knows.records")}
+                      </th>
+                      <th scope="col" className="num">
+                        {t("knows.size")}
+                      </th>
+                      <th scope="col" className="num">
+                        {t("knows.refused")}
+                      </th>
                     </tr>
                   </thead>
                   <tbody>
@@ -198,7 +246,11 @@ export function KnowsWindow({ overview }: WindowProps) {
           {refused.problem && <Problem sentence={refused.problem} />}
           {refused.pages && (
             <>
-              <p className="lead">{refused.pages.total === 0 ? t("knows.refused_empty") : t("knows.refused_text", { count: refused.pages.total })}</p>
+              <p className="lead">
+                {refused.pages.total === 0
+                  ? t("knows.refused_empty")
+                  : t("knows.refused_text", { count: refused.pages.total })}
+              </p>
               <RecordList pages={refused.pages} search={search} onMore={() => void refused.more()} />
             </>
           )}
@@ -228,7 +280,9 @@ export function KnowsWindow({ overview }: WindowProps) {
                           <td>{one.actor}</td>
                           <td>{t([`knows.role.${one.role}`, "knows.role.other"], { role: one.role })}</td>
                           <td>
-                            {t([`knows.action.${one.action.replaceAll(".", "_")}`, "knows.action.other"], { action: one.action })}
+                            {t([`knows.action.${one.action.replaceAll(".", "_")}`, "knows.action.other"], {
+                              action: one.action,
+                            })}
                             {one.feedback && <code className="ref">{one.feedback.slice(0, 8)}</code>}
                           </td>
                         </tr>

@@ -53,13 +53,16 @@ type ListProps = {
 export function RecordList({ pages, search, onMore, chosen, onChosen }: ListProps) {
   const { t } = useTranslation();
   const [open, setOpen] = useState<number | null>(null);
-  const found = pages.items.filter((one) => matches(search, one.app, one.kind, t(`knows.kind.${one.kind}`), one.json, one.reason));
+  const found = pages.items.filter((one) =>
+    matches(search, one.app, one.kind, t(`knows.kind.${one.kind}`), one.json, one.reason),
+  );
   const toggle = (seq: number) => {
     const next = new Set(chosen);
     if (!next.delete(seq)) next.add(seq);
     onChosen?.(next);
   };
-  if (found.length === 0 && search.trim() !== "") return <p className="quiet no-snags">{t("knows.nothing_found", { search })}</p>;
+  if (found.length === 0 && search.trim() !== "")
+    return <p className="quiet no-snags">{t("knows.nothing_found", { search })}</p>;
   return (
     <>
       <ul className="records">
@@ -67,14 +70,27 @@ export function RecordList({ pages, search, onMore, chosen, onChosen }: ListProp
           <li key={one.seq}>
             <div className="record-line">
               {chosen && onChosen && (
-                <Checkbox size="xs" checked={chosen.has(one.seq)} onChange={() => toggle(one.seq)} aria-label={t("knows.choose", { seq: number(one.seq) })} />
+                <Checkbox
+                  size="xs"
+                  checked={chosen.has(one.seq)}
+                  onChange={() => toggle(one.seq)}
+                  aria-label={t("knows.choose", { seq: number(one.seq) })}
+                />
               )}
-              <UnstyledButton className="record-open" aria-expanded={open === one.seq} onClick={() => setOpen(open === one.seq ? null : one.seq)}>
+              <UnstyledButton
+                className="record-open"
+                aria-expanded={open === one.seq}
+                onClick={() => setOpen(open === one.seq ? null : one.seq)}
+              >
                 {open === one.seq ? <Down size={14} /> : <Right size={14} />}
                 <span className="record-time">{timeOfDaySeconds(one.at)}</span>
                 <span className="record-kind">{t(`knows.kind.${one.kind}`)}</span>
                 <span className="record-app">{one.app}</span>
-                {one.reason ? <span className="record-reason">{one.reason}</span> : <code className="record-json">{one.json}</code>}
+                {one.reason ? (
+                  <span className="record-reason">{one.reason}</span>
+                ) : (
+                  <code className="record-json">{one.json}</code>
+                )}
               </UnstyledButton>
             </div>
             {open === one.seq && (
@@ -111,11 +127,21 @@ export function Body({ body }: { body: string }) {
   return (
     <section className="body-of-next">
       <div className="body-line">
-        <UnstyledButton className="opener" aria-expanded={open} aria-controls="body-of-next" onClick={() => setOpen(!open)}>
+        <UnstyledButton
+          className="opener"
+          aria-expanded={open}
+          aria-controls="body-of-next"
+          onClick={() => setOpen(!open)}
+        >
           {open ? <Down size={16} /> : <Right size={16} />}
           <span>{t("knows.body", { size: bytes(new TextEncoder().encode(body).length) })}</span>
         </UnstyledButton>
-        <Button variant="subtle" size="compact-xs" leftSection={copied ? <Check size={14} /> : undefined} onClick={() => void copy()}>
+        <Button
+          variant="subtle"
+          size="compact-xs"
+          leftSection={copied ? <Check size={14} /> : undefined}
+          onClick={() => void copy()}
+        >
           {copied ? t("knows.copied") : t("knows.copy")}
         </Button>
       </div>
@@ -136,4 +162,3 @@ function indented(json: string): string {
     return json;
   }
 }
-

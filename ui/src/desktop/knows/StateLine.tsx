@@ -4,7 +4,12 @@ import { Knot, KnotDot, ThreadBroken, ThreadPaused } from "../../design/icons";
 import { dateTime, number, say, timeOfDay } from "../../i18n";
 import type { Icon, Overview } from "../../ipc/bindings";
 
-const ICONS: Record<Icon, typeof Knot> = { capturing: Knot, paused: ThreadPaused, offline: ThreadBroken, attention: KnotDot };
+const ICONS: Record<Icon, typeof Knot> = {
+  capturing: Knot,
+  paused: ThreadPaused,
+  offline: ThreadBroken,
+  attention: KnotDot,
+};
 
 /** The state in one line, with the symbol of the tray. */
 export function StateLine({ overview }: { overview: Overview | null }) {

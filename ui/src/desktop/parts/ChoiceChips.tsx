@@ -27,7 +27,11 @@ export function ChoiceChips<T extends string>({ label, value, choices, onChange,
               aria-keyshortcuts={choice.key ? `Alt+${choice.key}` : undefined}
             />
             <span>{choice.label}</span>
-            {choice.key && <Kbd size="xs" aria-hidden="true">{choice.key}</Kbd>}
+            {choice.key && (
+              <Kbd size="xs" aria-hidden="true">
+                {choice.key}
+              </Kbd>
+            )}
           </label>
         ))}
       </div>

@@ -45,7 +45,13 @@ export function Confirm({ opened, onClose, title, text, action, done, act, onDon
     }
   };
   return (
-    <Modal opened={opened} onClose={close} title={title} size="sm" closeButtonProps={{ "aria-label": t("common.close") }}>
+    <Modal
+      opened={opened}
+      onClose={close}
+      title={title}
+      size="sm"
+      closeButtonProps={{ "aria-label": t("common.close") }}
+    >
       <Text mb="lg">{text}</Text>
       {problem && <Problem sentence={problem} kind="danger" />}
       <Group justify="flex-end" gap="sm" mt="md">

@@ -5,7 +5,13 @@ import { say } from "../../i18n";
 import type { Sentence } from "../../ipc/bindings";
 
 /** What happened, what is safe, what to do: a quiet line across the window. */
-export function Problem({ sentence, kind = "friction" }: { sentence: Sentence; kind?: "friction" | "danger" | "info" }) {
+export function Problem({
+  sentence,
+  kind = "friction",
+}: {
+  sentence: Sentence;
+  kind?: "friction" | "danger" | "info";
+}) {
   useTranslation();
   const Icon = kind === "info" ? Info : Warning;
   return (

@@ -18,7 +18,8 @@ import { SIZE } from "./picture";
 
 /** Six in the evening of 20 November 2026, in the computer's zone. */
 const MIDNIGHT = new Date(2026, 10, 20).getTime();
-export const at = (hour: number, minute = 0, second = 0) => new Date(MIDNIGHT + ((hour * 60 + minute) * 60 + second) * 1000).toISOString();
+export const at = (hour: number, minute = 0, second = 0) =>
+  new Date(MIDNIGHT + ((hour * 60 + minute) * 60 + second) * 1000).toISOString();
 
 const ORGANISATION = "Nordhafen Logistics";
 
@@ -36,7 +37,13 @@ export const overview = (): Overview => ({
   version: "0.4.0",
 });
 
-const datum = (name: string, what: string, purpose: string, sensitivity: Datum["sensitivity"]): Datum => ({ name, what, purpose, sensitivity, expires_days: 90 });
+const datum = (name: string, what: string, purpose: string, sensitivity: Datum["sensitivity"]): Datum => ({
+  name,
+  what,
+  purpose,
+  sensitivity,
+  expires_days: 90,
+});
 
 export const firstRun = (german: boolean): FirstRun => ({
   version: "3f1c",
@@ -45,28 +52,72 @@ export const firstRun = (german: boolean): FirstRun => ({
   server: "snag.nordhafen.example",
   data: german
     ? [
-        datum("event.kind", "Was getan wurde: ein Klick, Ziehen, Blättern, Tasten, ein Wechsel der Maske", "Die Schritte sehen, die zu einem Problem führten", "behaviour"),
+        datum(
+          "event.kind",
+          "Was getan wurde: ein Klick, Ziehen, Blättern, Tasten, ein Wechsel der Maske",
+          "Die Schritte sehen, die zu einem Problem führten",
+          "behaviour",
+        ),
         datum("event.t_ms", "Wann, auf die Millisekunde", "Reihenfolge und Tempo sehen", "behaviour"),
         datum("incident.count", "Wie viele Klicks, Fehler oder Rücknahmen", "Sagen, wie schlimm es war", "behaviour"),
-        datum("label.text", "Ein Titel oder Name ohne persönliche Teile, den mindestens k Personen teilen", "Denen, die Programme ausbessern, sagen, welche Maske gemeint ist", "text"),
+        datum(
+          "label.text",
+          "Ein Titel oder Name ohne persönliche Teile, den mindestens k Personen teilen",
+          "Denen, die Programme ausbessern, sagen, welche Maske gemeint ist",
+          "text",
+        ),
         datum("feedback.description", "Ihre eigenen Worte", "Hören, was nicht stimmt", "said"),
         datum("batch.agent_version", "Die Version von Snag", "Fehler von Snag selbst finden", "technical"),
       ]
     : [
-        datum("event.kind", "What was done: a click, a drag, scrolling, keys, a change of screen", "See the steps that led to a problem", "behaviour"),
+        datum(
+          "event.kind",
+          "What was done: a click, a drag, scrolling, keys, a change of screen",
+          "See the steps that led to a problem",
+          "behaviour",
+        ),
         datum("event.t_ms", "When, to the millisecond", "See the order and the pace", "behaviour"),
         datum("incident.count", "How many clicks, errors or undos", "Tell how bad it was", "behaviour"),
-        datum("label.text", "A title or name with its personal parts taken out, which at least k people share", "Let people who mend programs know which screen is meant", "text"),
+        datum(
+          "label.text",
+          "A title or name with its personal parts taken out, which at least k people share",
+          "Let people who mend programs know which screen is meant",
+          "text",
+        ),
         datum("feedback.description", "Your own words", "Hear what is wrong", "said"),
         datum("batch.agent_version", "The version of Snag", "Find faults of Snag itself", "technical"),
       ],
   never: german
-    ? ["Tasten, die Sie drücken. Snag erfährt nur ihre Art (ein Zeichen, Enter, Rückgängig), nie welche Taste es war.", "Text, den Sie sehen, markieren, kopieren oder einfügen.", "Wo der Zeiger steht."]
-    : ["Keys you type. Snag learns the class of a key (a character, Enter, Undo), never which key it was.", "Text you see, select, copy or paste.", "Where the pointer is."],
-  policy: { only_named_apps: false, apps: ["KeePassXC", "*bank*", "Health Portal"], k: 5, readable: [["Ledger", "Invoice .*"]], kept_days: 90 },
+    ? [
+        "Tasten, die Sie drücken. Snag erfährt nur ihre Art (ein Zeichen, Enter, Rückgängig), nie welche Taste es war.",
+        "Text, den Sie sehen, markieren, kopieren oder einfügen.",
+        "Wo der Zeiger steht.",
+      ]
+    : [
+        "Keys you type. Snag learns the class of a key (a character, Enter, Undo), never which key it was.",
+        "Text you see, select, copy or paste.",
+        "Where the pointer is.",
+      ],
+  policy: {
+    only_named_apps: false,
+    apps: ["KeePassXC", "*bank*", "Health Portal"],
+    k: 5,
+    readable: [["Ledger", "Invoice .*"]],
+    kept_days: 90,
+  },
   widened: [],
   acknowledged_at: null,
-  example: JSON.stringify({ seq: 4711, type: "incident", kind: "rage_click", version: 1, context: 2, t_ms: 81250, duration_ms: 800, count: 4, role: "push_button" }),
+  example: JSON.stringify({
+    seq: 4711,
+    type: "incident",
+    kind: "rage_click",
+    version: 1,
+    context: 2,
+    t_ms: 81250,
+    duration_ms: 800,
+    count: 4,
+    role: "push_button",
+  }),
 });
 
 export const settings = (): Settings => ({
@@ -105,11 +156,18 @@ export const form = (german: boolean): FeedbackForm => ({
     hidden: [],
     marks: [],
   },
-  picture: { id: "picture-1", size: SIZE, source: { id: "window:0x1e00007", name: "Ledger", is_screen: false, size: SIZE } },
+  picture: {
+    id: "picture-1",
+    size: SIZE,
+    source: { id: "window:0x1e00007", name: "Ledger", is_screen: false, size: SIZE },
+  },
   app: "Ledger",
   occasion: {
     incident: "rage_click",
-    sentence: { key: "occasion.rage_click", values: { app: "Ledger", element: german ? "Speichern" : "Save", count: "4", time: at(10, 42) } },
+    sentence: {
+      key: "occasion.rage_click",
+      values: { app: "Ledger", element: german ? "Speichern" : "Save", count: "4", time: at(10, 42) },
+    },
   },
   steps: (german
     ? [
@@ -165,7 +223,9 @@ export const conversations = (german: boolean): Conversation[] => [
     id: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a20",
     at: at(9, 12),
     category: "idea",
-    description: german ? "In der Suche die letzten zehn Lieferanten anbieten." : "Offer the last ten suppliers in the search.",
+    description: german
+      ? "In der Suche die letzten zehn Lieferanten anbieten."
+      : "Offer the last ten suppliers in the search.",
     app: "Ledger",
     state: { state: "waiting" },
     messages: [],
@@ -201,8 +261,13 @@ const frustration = (): ScoreView => {
 
 export const day = (date: string): Day => {
   const shift = (date === "2026-11-20" ? 0 : -1) * 86_400_000;
-  const when = (hour: number, minute: number, second = 0) => new Date(Date.parse(at(hour, minute, second)) + shift).toISOString();
-  const span = (app: string, from: [number, number], to: [number, number]) => ({ app, from: when(...from), to: when(...to) });
+  const when = (hour: number, minute: number, second = 0) =>
+    new Date(Date.parse(at(hour, minute, second)) + shift).toISOString();
+  const span = (app: string, from: [number, number], to: [number, number]) => ({
+    app,
+    from: when(...from),
+    to: when(...to),
+  });
   return {
     date,
     days: ["2026-11-20", "2026-11-19", "2026-11-18"],
@@ -219,24 +284,105 @@ export const day = (date: string): Day => {
       span("Ledger", [16, 8], [17, 40]),
     ],
     incidents: [
-      { seq: 310, kind: "backtrack", at: when(9, 5), duration_ms: 6200, app: "Ledger", screen: "", sentence: { key: "incident.backtrack", values: { app: "Ledger", seconds: "6.2" } } },
-      { seq: 402, kind: "rage_click", at: when(10, 42), duration_ms: 800, app: "Ledger", screen: "Invoice entry", sentence: { key: "incident.rage_click", values: { app: "Ledger", count: "4", seconds: "0.8", role: "push_button" } } },
-      { seq: 455, kind: "dead_click", at: when(11, 20), duration_ms: 2500, app: "Ledger", screen: "Invoice entry", sentence: { key: "incident.dead_click", values: { app: "Ledger", count: "1", seconds: "2.5", role: "menu_item" } } },
-      { seq: 533, kind: "error_loop", at: when(14, 12), duration_ms: 31_000, app: "Ledger", screen: "Booking", sentence: { key: "incident.error_loop", values: { app: "Ledger", count: "3", seconds: "31" } } },
-      { seq: 610, kind: "undo_storm", at: when(15, 10), duration_ms: 3400, app: "Writer", screen: "", sentence: { key: "incident.undo_storm", values: { app: "Writer", count: "6", seconds: "3.4" } } },
-      { seq: 688, kind: "abandoned_task", at: when(16, 31), duration_ms: 900_000, app: "Ledger", screen: "Booking", sentence: { key: "incident.abandoned_task", values: { app: "Ledger", seconds: "900", minutes: "15" } } },
+      {
+        seq: 310,
+        kind: "backtrack",
+        at: when(9, 5),
+        duration_ms: 6200,
+        app: "Ledger",
+        screen: "",
+        sentence: { key: "incident.backtrack", values: { app: "Ledger", seconds: "6.2" } },
+      },
+      {
+        seq: 402,
+        kind: "rage_click",
+        at: when(10, 42),
+        duration_ms: 800,
+        app: "Ledger",
+        screen: "Invoice entry",
+        sentence: {
+          key: "incident.rage_click",
+          values: { app: "Ledger", count: "4", seconds: "0.8", role: "push_button" },
+        },
+      },
+      {
+        seq: 455,
+        kind: "dead_click",
+        at: when(11, 20),
+        duration_ms: 2500,
+        app: "Ledger",
+        screen: "Invoice entry",
+        sentence: {
+          key: "incident.dead_click",
+          values: { app: "Ledger", count: "1", seconds: "2.5", role: "menu_item" },
+        },
+      },
+      {
+        seq: 533,
+        kind: "error_loop",
+        at: when(14, 12),
+        duration_ms: 31_000,
+        app: "Ledger",
+        screen: "Booking",
+        sentence: { key: "incident.error_loop", values: { app: "Ledger", count: "3", seconds: "31" } },
+      },
+      {
+        seq: 610,
+        kind: "undo_storm",
+        at: when(15, 10),
+        duration_ms: 3400,
+        app: "Writer",
+        screen: "",
+        sentence: { key: "incident.undo_storm", values: { app: "Writer", count: "6", seconds: "3.4" } },
+      },
+      {
+        seq: 688,
+        kind: "abandoned_task",
+        at: when(16, 31),
+        duration_ms: 900_000,
+        app: "Ledger",
+        screen: "Booking",
+        sentence: { key: "incident.abandoned_task", values: { app: "Ledger", seconds: "900", minutes: "15" } },
+      },
     ],
     sessions: [
-      { session: 12, from: when(8, 4), to: when(11, 52), active_ms: 42 * 60_000, frustration: frustration(), efficiency: null },
+      {
+        session: 12,
+        from: when(8, 4),
+        to: when(11, 52),
+        active_ms: 42 * 60_000,
+        frustration: frustration(),
+        efficiency: null,
+      },
       {
         session: 13,
         from: when(13, 2),
         to: when(15, 44),
         active_ms: 71 * 60_000,
-        frustration: { value: 0.104_6, terms: [{ key: "term.errors", count: 1, adds: 0.069_7 }, { key: "term.undo_storms", count: 1, adds: 0.034_9 }] },
-        efficiency: { value: 0.812_3, terms: [{ key: "term.base", count: 1, adds: 1 }, { key: "term.time", count: 1.8, adds: -0.121_1 }, { key: "term.revisits", count: 4, adds: -0.066_6 }] },
+        frustration: {
+          value: 0.104_6,
+          terms: [
+            { key: "term.errors", count: 1, adds: 0.069_7 },
+            { key: "term.undo_storms", count: 1, adds: 0.034_9 },
+          ],
+        },
+        efficiency: {
+          value: 0.812_3,
+          terms: [
+            { key: "term.base", count: 1, adds: 1 },
+            { key: "term.time", count: 1.8, adds: -0.121_1 },
+            { key: "term.revisits", count: 4, adds: -0.066_6 },
+          ],
+        },
       },
-      { session: 14, from: when(16, 8), to: when(17, 40), active_ms: 38 * 60_000, frustration: { value: 0.130_8, terms: [{ key: "term.abandoned_tasks", count: 1, adds: 0.130_8 }] }, efficiency: null },
+      {
+        session: 14,
+        from: when(16, 8),
+        to: when(17, 40),
+        active_ms: 38 * 60_000,
+        frustration: { value: 0.130_8, terms: [{ key: "term.abandoned_tasks", count: 1, adds: 0.130_8 }] },
+        efficiency: null,
+      },
     ],
     screens: [
       { app: "Ledger", screen: "Invoice entry", visits: 41, dwell_ms: 9_120_000, incidents: 2 },
@@ -257,22 +403,78 @@ export const waiting = (): RecordView[] =>
     const t_ms = index * 4210;
     const json =
       kind === "incident"
-        ? { seq, type: kind, kind: "dead_click", version: 1, context: 1, t_ms, duration_ms: 2500, count: 1, role: "push_button" }
+        ? {
+            seq,
+            type: kind,
+            kind: "dead_click",
+            version: 1,
+            context: 1,
+            t_ms,
+            duration_ms: 2500,
+            count: 1,
+            role: "push_button",
+          }
         : kind === "event"
-          ? { seq, type: kind, kind: "click", detail: "left", role: "push_button", label: "b1946ac92492d234", context: 1, t_ms }
+          ? {
+              seq,
+              type: kind,
+              kind: "click",
+              detail: "left",
+              role: "push_button",
+              label: "b1946ac92492d234",
+              context: 1,
+              t_ms,
+            }
           : { seq, type: kind, context: 1, t_ms, visits: 3, dwell_ms: 18_220, clicks: 7, keys: 31 };
-    return { seq, at: at(17, 30 + Math.floor(index / 3), (index * 17) % 60), kind, app: index % 5 === 0 ? "Calc" : "Ledger", json: JSON.stringify(json), reason: "" };
+    return {
+      seq,
+      at: at(17, 30 + Math.floor(index / 3), (index * 17) % 60),
+      kind,
+      app: index % 5 === 0 ? "Calc" : "Ledger",
+      json: JSON.stringify(json),
+      reason: "",
+    };
   });
 
 export const refused = (): RecordView[] => [
-  { seq: 211, at: at(8, 15), kind: "screen", app: "Thunderbird", json: JSON.stringify({ seq: 211, type: "screen", context: 0, t_ms: 12, dwell_ms: -4 }), reason: "dwell_ms is below zero" },
+  {
+    seq: 211,
+    at: at(8, 15),
+    kind: "screen",
+    app: "Thunderbird",
+    json: JSON.stringify({ seq: 211, type: "screen", context: 0, t_ms: 12, dwell_ms: -4 }),
+    reason: "dwell_ms is below zero",
+  },
 ];
 
 export const sent = (): SentBatch[] =>
-  Array.from({ length: 9 }, (_, index) => ({ at: at(17 - index, 52 - index * 3), records: 212 - index * 17, bytes: 2310 - index * 160, refused: index === 8 ? 1 : 0 }));
+  Array.from({ length: 9 }, (_, index) => ({
+    at: at(17 - index, 52 - index * 3),
+    records: 212 - index * 17,
+    bytes: 2310 - index * 160,
+    refused: index === 8 ? 1 : 0,
+  }));
 
 export const looked = (): LookView[] => [
-  { at: at(14, 4), actor: "mara.lindt", role: "analyst", action: "feedback.reply", feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10" },
-  { at: at(13, 58), actor: "mara.lindt", role: "analyst", action: "screenshot.read", feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10" },
-  { at: at(13, 57), actor: "mara.lindt", role: "analyst", action: "feedback.read", feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10" },
+  {
+    at: at(14, 4),
+    actor: "mara.lindt",
+    role: "analyst",
+    action: "feedback.reply",
+    feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10",
+  },
+  {
+    at: at(13, 58),
+    actor: "mara.lindt",
+    role: "analyst",
+    action: "screenshot.read",
+    feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10",
+  },
+  {
+    at: at(13, 57),
+    actor: "mara.lindt",
+    role: "analyst",
+    action: "feedback.read",
+    feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10",
+  },
 ];

@@ -9,7 +9,18 @@ import * as data from "./data";
 import { leaving, SIZE, taken } from "./picture";
 
 /** What is different from an ordinary day. */
-export const CASES = ["ordinary", "offline", "paused", "not-enrolled", "widened", "acknowledged", "no-picture", "own-words", "empty", "unanswered"] as const;
+export const CASES = [
+  "ordinary",
+  "offline",
+  "paused",
+  "not-enrolled",
+  "widened",
+  "acknowledged",
+  "no-picture",
+  "own-words",
+  "empty",
+  "unanswered",
+] as const;
 export type Case = (typeof CASES)[number];
 
 export type Demo = {
@@ -25,7 +36,12 @@ export type Demo = {
 
 const PAGE = 20;
 
-export function makeDemo(which: Case = "ordinary", german = false, theme: "system" | "light" | "dark" = "system", language = "system"): Demo {
+export function makeDemo(
+  which: Case = "ordinary",
+  german = false,
+  theme: "system" | "light" | "dark" = "system",
+  language = "system",
+): Demo {
   const state = {
     overview: data.overview(),
     settings: data.settings(),
@@ -58,7 +74,11 @@ export function makeDemo(which: Case = "ordinary", german = false, theme: "syste
 
   const commands: Record<string, (args: Record<string, unknown>) => unknown> = {
     overview: () => state.overview,
-    pause: (args) => changed({ icon: "paused", capture: { state: "paused", until: args.for === "until_resumed" ? null : data.at(19) } }),
+    pause: (args) =>
+      changed({
+        icon: "paused",
+        capture: { state: "paused", until: args.for === "until_resumed" ? null : data.at(19) },
+      }),
     resume: () => changed({ icon: "capturing", capture: { state: "capturing" } }),
     sync_now: () => {
       state.waiting = [];
@@ -79,7 +99,12 @@ export function makeDemo(which: Case = "ordinary", german = false, theme: "syste
     feedback_retake: (args) => ({
       id: `picture-${calls.length}`,
       size: SIZE,
-      source: { id: String(args.source), name: String(args.source).startsWith("screen") ? "DP-1" : "Ledger", is_screen: String(args.source).startsWith("screen"), size: SIZE },
+      source: {
+        id: String(args.source),
+        name: String(args.source).startsWith("screen") ? "DP-1" : "Ledger",
+        is_screen: String(args.source).startsWith("screen"),
+        size: SIZE,
+      },
     }),
     feedback_picture: () => taken(),
     feedback_save_draft: (args) => {
@@ -105,10 +130,12 @@ export function makeDemo(which: Case = "ordinary", german = false, theme: "syste
       const date = String(args.date ?? "2026-11-20");
       const known = data.day(date);
       const days = known.days.filter((one) => state.days.has(one));
-      if (which === "empty" || !state.days.has(date)) return { ...known, days, spans: [], incidents: [], sessions: [], screens: [] };
+      if (which === "empty" || !state.days.has(date))
+        return { ...known, days, spans: [], incidents: [], sessions: [], screens: [] };
       return { ...known, days };
     },
-    knows_waiting: (args) => page(state.waiting, args.after, state.waiting.length > 0 ? JSON.stringify(batch(state.waiting)) : ""),
+    knows_waiting: (args) =>
+      page(state.waiting, args.after, state.waiting.length > 0 ? JSON.stringify(batch(state.waiting)) : ""),
     knows_sent: () => (which === "empty" ? [] : data.sent()),
     knows_refused: (args) => page(state.refused, args.after, ""),
     knows_looked: () => (which === "empty" ? [] : data.looked()),
@@ -154,23 +181,50 @@ export function makeDemo(which: Case = "ordinary", german = false, theme: "syste
       return () => all.delete(heard as (payload: never) => void);
     },
   };
-  return { transport, calls, fail: (command, sentence) => failing.set(command, sentence), emit, closed: () => closed, form: state.form };
+  return {
+    transport,
+    calls,
+    fail: (command, sentence) => failing.set(command, sentence),
+    emit,
+    closed: () => closed,
+    form: state.form,
+  };
 }
 
-type State = { overview: Overview; form: FeedbackForm; firstRun: ReturnType<typeof data.firstRun>; conversations: unknown[]; waiting: unknown[]; refused: unknown[] };
+type State = {
+  overview: Overview;
+  form: FeedbackForm;
+  firstRun: ReturnType<typeof data.firstRun>;
+  conversations: unknown[];
+  waiting: unknown[];
+  refused: unknown[];
+};
 
 function apply(which: Case, state: State): void {
   switch (which) {
     case "ordinary":
       return;
     case "offline":
-      state.overview = { ...state.overview, icon: "offline", offline: true, waiting_feedback: 1, problems: [{ key: "problem.offline", values: {} }] };
+      state.overview = {
+        ...state.overview,
+        icon: "offline",
+        offline: true,
+        waiting_feedback: 1,
+        problems: [{ key: "problem.offline", values: {} }],
+      };
       return;
     case "paused":
       state.overview = { ...state.overview, icon: "paused", capture: { state: "paused", until: data.at(19) } };
       return;
     case "not-enrolled":
-      state.overview = { ...state.overview, icon: "attention", capture: { state: "not_enrolled" }, organisation: "", contact: "", problems: [{ key: "problem.not_enrolled", values: {} }] };
+      state.overview = {
+        ...state.overview,
+        icon: "attention",
+        capture: { state: "not_enrolled" },
+        organisation: "",
+        contact: "",
+        problems: [{ key: "problem.not_enrolled", values: {} }],
+      };
       return;
     case "widened":
       state.firstRun.widened = [
@@ -220,7 +274,14 @@ function submission(draft: Draft) {
 }
 
 function batch(records: RecordView[]) {
-  return { device: "0193e7a4-1111-7000-8000-3b1f5b7ad6d2", product: "back-office", agent_version: "0.4.0", sent_at: data.at(18), base_at: data.at(17, 30), records: records.map((one) => JSON.parse(one.json) as unknown) };
+  return {
+    device: "0193e7a4-1111-7000-8000-3b1f5b7ad6d2",
+    product: "back-office",
+    agent_version: "0.4.0",
+    sent_at: data.at(18),
+    base_at: data.at(17, 30),
+    records: records.map((one) => JSON.parse(one.json) as unknown),
+  };
 }
 
 /** Takes the place of Rust in a browser. */

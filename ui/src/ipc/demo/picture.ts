@@ -56,7 +56,11 @@ function paint(draw: CanvasRenderingContext2D) {
   text("Cancel", 1380, 856, 22);
 }
 
-async function png(width: number, height: number, draw: (context: CanvasRenderingContext2D) => void): Promise<ArrayBuffer> {
+async function png(
+  width: number,
+  height: number,
+  draw: (context: CanvasRenderingContext2D) => void,
+): Promise<ArrayBuffer> {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;

@@ -14,7 +14,13 @@ export function shortcutOf(press: Press): string | "modifier" | null {
   if (!key) return null;
   const isFunction = /^F\d+$/.test(key);
   if (!press.ctrlKey && !press.altKey && !press.metaKey && !isFunction) return null;
-  const parts = [press.ctrlKey && "Ctrl", press.altKey && "Alt", press.shiftKey && "Shift", press.metaKey && "Super", key];
+  const parts = [
+    press.ctrlKey && "Ctrl",
+    press.altKey && "Alt",
+    press.shiftKey && "Shift",
+    press.metaKey && "Super",
+    key,
+  ];
   return parts.filter(Boolean).join("+");
 }
 
@@ -28,7 +34,13 @@ function keyOf(code: string): string | null {
 
 /** In the person's words: Strg+Alt+F. */
 export function shownShortcut(shortcut: string, t: (key: string) => string): string {
-  const words: Record<string, string> = { Ctrl: "key.ctrl", Alt: "key.alt", Shift: "key.shift", Super: "key.super", Space: "key.space" };
+  const words: Record<string, string> = {
+    Ctrl: "key.ctrl",
+    Alt: "key.alt",
+    Shift: "key.shift",
+    Super: "key.super",
+    Space: "key.space",
+  };
   return shortcut
     .split("+")
     .map((part) => (words[part] ? t(words[part]) : part))
