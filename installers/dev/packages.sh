@@ -3,11 +3,14 @@
 # those that are missing, so that a second call costs a tenth of a second.
 set -euo pipefail
 
-# Compiling: C parts of crates, X11 for input capture.
+# Compiling: C parts of crates, X11 for input capture, the app's web view; the icon's library is loaded at run time.
 run=(build-essential pkg-config ca-certificates curl
-    libx11-dev libxtst-dev libxi-dev libxcb1-dev)
-# Testing: a display, a window manager, real programs, the bus, ClickHouse's clients.
+    libx11-dev libxtst-dev libxi-dev libxcb1-dev
+    libwebkit2gtk-4.1-dev libayatana-appindicator3-1)
+# Testing: a display, a window manager, real programs, the bus, ClickHouse's clients; for the app a tray,
+# notifications and a driver of web views.
 test=("${run[@]}" xvfb xauth x11-utils xdotool openbox dbus at-spi2-core procps
+    tint2 dunst libnotify-bin webkit2gtk-driver imagemagick
     python3 python3-venv python3-gi gir1.2-gtk-3.0 prometheus redis-server)
 
 case "${1:-}" in

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on one machine: the server with its embedded ClickHouse, and the agent
+# The main job on one machine: the server with its embedded ClickHouse, and the app
 # on this desktop. Without a display a recording is replayed instead.
 # Everything it keeps lies in .run/ of the clone; delete that folder to begin anew.
 set -euo pipefail
@@ -64,9 +64,10 @@ if [[ ! -s $run/agent/identity.json ]]; then
 fi
 
 if "${agent[@]}" status --display >/dev/null 2>&1; then
-    setsid "${agent[@]}" run </dev/null >>"$run/agent.log" 2>&1 &
+    setsid "$bin/snag-desktop" --data-dir "$run/agent" </dev/null >>"$run/agent.log" 2>&1 &
     agent_pid=$!
-    captured="The agent captures this desktop; a session is counted when it ends (30 minutes without input, or when you stop this)."
+    captured="The app runs on this desktop: look for the knot beside the clock. It captures nothing before you have read its
+  first page; a session is counted when it ends (30 minutes without input, or when you stop this)."
 else
     "${agent[@]}" replay agent/recordings/demo.jsonl --send
     captured="There is no display to capture here, so a recording of a made-up morning in an invoicing program was replayed instead."
@@ -84,5 +85,5 @@ Snag runs.
 Ctrl-C stops both.
 TXT
 wait -n "$server_pid" $agent_pid || true
-echo "The server or the agent ended by itself; see $run/server.log and $run/agent.log." >&2
+echo "The server or the app ended by itself; see $run/server.log and $run/agent.log." >&2
 exit 1

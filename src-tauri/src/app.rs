@@ -1,0 +1,446 @@
+//! The app as a whole: one host, one tray, windows on demand.
+//!
+//! **Invariants:** the tray is there before the host is, so that a slow disk doesn't hide the app; nothing is
+//! captured before the host says so; the process ends only after the host has stored what it had.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{Timestamp, tz::TimeZone};
+use parking_lot::Mutex;
+use snag_agent::config::Paths;
+use snag_agent::desktop::view::{CaptureState, Icon, Overview, Sentence, SettingsChange, Theme};
+use snag_agent::host::{Host, HostOptions, Opening};
+use tauri::{AppHandle, Emitter, Manager, RunEvent};
+use tokio::sync::watch;
+
+use crate::instance::{First, Request};
+use crate::tray::{Choice, Tray};
+use crate::tray_words::TrayWords;
+use crate::windows::{self, Sizes, Window};
+use crate::words::{Language, Words, sentence};
+use crate::{autostart, commands, feedback, links, notices, shortcut, surroundings};
+
+/// Longest time that a window's command waits for the host to have started.
+const HOST_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often words like "2 minutes ago" are looked at again.
+const WORDS_EVERY: Duration = Duration::from_secs(30);
+
+/// Set by a WebDriver, whose session begins with a window.
+const AUTOMATION: &str = "TAURI_WEBVIEW_AUTOMATION";
+
+/// What the app was started with.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The agent's folder.
+    pub paths: Paths,
+    /// Whether the folder was named on the command line.
+    pub named_folder: Option<PathBuf>,
+    /// What it was asked, as a second start would be.
+    pub request: Request,
+}
+
+/// What every part of the app shares.
+pub struct App {
+    host: watch::Receiver<Option<Host>>,
+    words: Mutex<(Language, std::sync::Arc<Words>)>,
+    /// Where something shows the icon; none before that is known.
+    pub(crate) has_tray: Mutex<Option<bool>>,
+    pub(crate) start: Start,
+    pub(crate) form: feedback::Form,
+    pub(crate) shortcut: shortcut::Held,
+}
+
+impl App {
+    /// The host, once it has started.
+    ///
+    /// # Errors
+    /// When it takes longer than a person waits.
+    pub async fn host(&self) -> Result<Host, Sentence> {
+        let mut host = self.host.clone();
+        let started = tokio::time::timeout(HOST_DEADLINE, host.wait_for(Option::is_some)).await;
+        match started {
+            Ok(Ok(host)) => host.clone().ok_or_else(not_ready),
+            _ => Err(not_ready()),
+        }
+    }
+
+    /// The host, if it has started.
+    #[must_use]
+    pub fn host_now(&self) -> Option<Host> {
+        self.host.borrow().clone()
+    }
+
+    /// The catalogue of the person's language.
+    #[must_use]
+    pub fn words(&self) -> std::sync::Arc<Words> {
+        std::sync::Arc::clone(&self.words.lock().1)
+    }
+
+    /// Speaks another language from now on; whether that is a change.
+    fn speak(&self, setting: &str) -> bool {
+        let language = Language::of_setting(setting);
+        let mut words = self.words.lock();
+        if words.0 == language {
+            return false;
+        }
+        *words = (language, std::sync::Arc::new(Words::of(language)));
+        true
+    }
+}
+
+fn not_ready() -> Sentence {
+    sentence("problem.not_ready", [])
+}
+
+/// What a failure of the system is called in a window.
+pub(crate) fn unknown(reason: impl std::fmt::Display) -> Sentence {
+    sentence("problem.unknown", [("reason", reason.to_string())])
+}
+
+/// Runs the app until it is quit. Ends the process.
+///
+/// # Errors
+/// When the system gives no threads or no event loop.
+pub fn run(start: Start, first: First) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("snag")
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the system gives no threads: {error}"))?;
+    tauri::async_runtime::set(runtime.handle().clone());
+
+    // The host starts while the event loop does.
+    let (started, host) = watch::channel(None);
+    let paths = start.paths.clone();
+    runtime.spawn(async move {
+        match Host::start(paths, HostOptions::app()).await {
+            Ok(host) => drop(started.send(Some(host))),
+            Err(error) => {
+                // IT's file can't be followed, or the folder is another agent's: not to be gone past.
+                eprintln!("Snag can't start: {}", with_causes(&error));
+                std::process::exit(1);
+            }
+        }
+    });
+
+    let language = Language::of_setting("system");
+    let app = App {
+        host,
+        words: Mutex::new((language, std::sync::Arc::new(Words::of(language)))),
+        has_tray: Mutex::new(None),
+        form: feedback::Form::default(),
+        shortcut: shortcut::Held::default(),
+        start: start.clone(),
+    };
+    let built = tauri::Builder::default()
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_global_shortcut::Builder::new().build())
+        .plugin(autostart::plugin(&start))
+        .manage(app)
+        .manage(Sizes::load(start.paths.root().join("windows.json")))
+        .invoke_handler(commands::handler())
+        .on_menu_event(|app, event| {
+            if let Some(choice) = Choice::of(event.id().as_ref()) {
+                chosen(app, choice);
+            }
+        })
+        .setup(move |app| {
+            let handle = app.handle().clone();
+            show_tray(&handle);
+            let listener = handle.clone();
+            first.listen(move |request| asked(&listener, &request))?;
+            tauri::async_runtime::spawn(follow(handle.clone()));
+            tauri::async_runtime::spawn(told_to_stop(handle));
+            Ok(())
+        })
+        .build(tauri::generate_context!())
+        .map_err(|error| error.to_string())?;
+    built.run(|_, event| {
+        // Without a window the app is still there; only `quit` gives a code.
+        if let RunEvent::ExitRequested {
+            code: None, api, ..
+        } = event
+        {
+            api.prevent_exit();
+        }
+    });
+    Ok(())
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words.push_str(": ");
+        words.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    words
+}
+
+/// The icon, before anything is known: it shows what is true until the host says otherwise, that nothing is
+/// captured. Where the library that shows icons is missing the app goes on without one.
+fn show_tray(app: &AppHandle) {
+    let state = app.state::<App>();
+    let words = state.words();
+    let now = TrayWords::of(
+        &words,
+        &before_the_host(),
+        Timestamp::now(),
+        &TimeZone::system(),
+    );
+    let icons = state.start.paths.root().join("icons");
+    let shown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        Tray::show(app, &words, now, &icons)
+    }));
+    match shown {
+        Ok(Ok(tray)) => drop(app.manage(tray)),
+        Ok(Err(error)) => tracing::warn!(%error, "there is no icon"),
+        Err(_) => tracing::warn!("there is no icon: libayatana-appindicator3 is missing"),
+    }
+}
+
+fn before_the_host() -> Overview {
+    Overview {
+        icon: Icon::Paused,
+        capture: CaptureState::NotAcknowledged,
+        organisation: String::new(),
+        contact: String::new(),
+        waiting_records: 0,
+        waiting_feedback: 0,
+        last_sent_at: None,
+        offline: false,
+        unread_replies: 0,
+        problems: Vec::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Follows the host for as long as the app runs: the tray, the windows, what it was started for.
+async fn follow(app: AppHandle) {
+    let state = app.state::<App>();
+    let Ok(host) = state.host().await else {
+        tracing::error!("the agent didn't start in time");
+        quit(&app);
+        return;
+    };
+    let settings = host.settings();
+    state.speak(&settings.language.value);
+    say_in_tray(&app, &host.overview(), true);
+    notices::follow(&app, &host);
+    shortcut::apply_at_start(&app, &settings.shortcut.value);
+
+    let (looking, looker) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = looking.send(surroundings::has_tray());
+    });
+    let has_tray = looker.await.unwrap_or(false) && app.try_state::<Tray>().is_some();
+    *state.has_tray.lock() = Some(has_tray);
+    open_at_start(&app, &host, has_tray);
+    autostart::follow_setting(&app, &host);
+
+    let mut overviews = host.watch();
+    let mut words = tokio::time::interval(WORDS_EVERY);
+    words.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            changed = overviews.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let overview = overviews.borrow_and_update().clone();
+                if let Err(error) = app.emit("overview", &overview) {
+                    tracing::warn!(%error, "the windows can't be told");
+                }
+                say_in_tray(&app, &overview, false);
+            }
+            _ = words.tick() => say_in_tray(&app, &host.overview(), false),
+        }
+    }
+}
+
+fn say_in_tray(app: &AppHandle, overview: &Overview, language_changed: bool) {
+    let Some(tray) = app.try_state::<Tray>() else {
+        return;
+    };
+    let words = app.state::<App>().words();
+    let now = TrayWords::of(&words, overview, Timestamp::now(), &TimeZone::system());
+    if let Err(error) = tray.say(app, &words, now, language_changed) {
+        tracing::warn!(%error, "the icon can't say what changed");
+    }
+}
+
+/// What the first start of a session opens. One by the session itself opens nothing: nobody asked.
+fn open_at_start(app: &AppHandle, host: &Host, has_tray: bool) {
+    let state = app.state::<App>();
+    let request = &state.start.request;
+    let capture = host.overview().capture;
+    if let Some(window) = request.link.as_deref().and_then(links::target) {
+        open(app, window);
+    } else if request.hidden {
+        if matches!(capture, CaptureState::NotAcknowledged) {
+            notices::first_run(app);
+        }
+    } else if matches!(capture, CaptureState::NotAcknowledged) {
+        open(app, Window::FirstRun);
+    } else if !has_tray
+        || matches!(capture, CaptureState::NotEnrolled)
+        || std::env::var_os(AUTOMATION).is_some()
+    {
+        if !has_tray {
+            notices::no_tray(app);
+        }
+        open(app, Window::Knows);
+    }
+}
+
+/// A second start: the way in where there is no icon.
+fn asked(app: &AppHandle, request: &Request) {
+    if let Some(window) = request.link.as_deref().and_then(links::target) {
+        open(app, window);
+    } else if !request.hidden && request.link.is_none() {
+        let reads_first = app
+            .state::<App>()
+            .host_now()
+            .is_some_and(|host| matches!(host.overview().capture, CaptureState::NotAcknowledged));
+        open(
+            app,
+            if reads_first {
+                Window::FirstRun
+            } else {
+                Window::Knows
+            },
+        );
+    }
+}
+
+fn chosen(app: &AppHandle, choice: Choice) {
+    match choice {
+        Choice::Feedback => feedback::open(app, Opening::default()),
+        Choice::Open(window) => open(app, window),
+        Choice::Quit => quit(app),
+        Choice::Pause(choice) => with_host(app, move |host| host.pause(choice)),
+        Choice::Resume => with_host(app, Host::resume),
+    }
+}
+
+fn with_host(app: &AppHandle, act: impl FnOnce(&Host) -> Result<(), Sentence> + Send + 'static) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        let state = app.state::<App>();
+        let done = match state.host().await {
+            Ok(host) => tauri::async_runtime::spawn_blocking(move || act(&host))
+                .await
+                .unwrap_or_else(|error| Err(unknown(error))),
+            Err(sentence) => Err(sentence),
+        };
+        if let Err(sentence) = done {
+            notices::problem(&app, &sentence);
+        }
+    });
+}
+
+/// Opens a window. The form has a picture taken first.
+pub fn open(app: &AppHandle, window: Window) {
+    if window == Window::Feedback {
+        feedback::open(app, Opening::default());
+        return;
+    }
+    show(app, window);
+}
+
+/// Shows a window as it is.
+pub(crate) fn show(app: &AppHandle, window: Window) {
+    let state = app.state::<App>();
+    let theme = state
+        .host_now()
+        .map_or(Theme::System, |host| host.settings().theme.value);
+    let title = state
+        .words()
+        .say(&format!("window.{}", window.label()), &[]);
+    if let Err(error) = windows::show(app, window, &title, theme) {
+        tracing::error!(%error, window = window.label(), "the window can't be shown");
+    }
+}
+
+/// What the shell does about a change of settings, once the host has it.
+pub(crate) fn settings_changed(app: &AppHandle, host: &Host, change: &SettingsChange) {
+    let state = app.state::<App>();
+    if let Some(language) = &change.language
+        && state.speak(language)
+    {
+        say_in_tray(app, &host.overview(), true);
+    }
+    if let Some(theme) = change.theme {
+        let theme = match theme {
+            Theme::System => None,
+            Theme::Light => Some(tauri::Theme::Light),
+            Theme::Dark => Some(tauri::Theme::Dark),
+        };
+        for window in app.webview_windows().values() {
+            if let Err(error) = window.set_theme(theme) {
+                tracing::warn!(%error, "a window keeps its theme");
+            }
+        }
+    }
+}
+
+/// Stores what there is and ends the process.
+pub fn quit(app: &AppHandle) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        if let Some(host) = app.state::<App>().host_now() {
+            host.stop().await;
+        }
+        app.exit(0);
+    });
+}
+
+/// The end of a session comes as a signal.
+#[cfg(unix)]
+async fn told_to_stop(app: AppHandle) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
+        tracing::warn!("the end of the session won't be noticed");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    quit(&app);
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop(app: AppHandle) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        quit(&app);
+    }
+}
+
+/// The folder that the app and `snag-agent` share.
+///
+/// # Errors
+/// A sentence, where there is no such folder.
+pub fn paths(named: Option<&Path>) -> Result<Paths, String> {
+    let root = named
+        .map(Path::to_path_buf)
+        .or_else(Paths::default_root)
+        .ok_or("This environment has no home folder: say where to keep things with --data-dir.")?;
+    Paths::at(&root).map_err(|error| {
+        format!(
+            "The folder {} can't be used ({error}), so nothing could be kept and Snag doesn't start. \
+             Make it writable, or name another one with --data-dir.",
+            root.display()
+        )
+    })
+}

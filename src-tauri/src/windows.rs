@@ -1,0 +1,227 @@
+//! The windows: made on demand, of the size that they had last, and destroyed when they are closed.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use snag_agent::desktop::view::Theme;
+use tauri::{AppHandle, LogicalSize, Manager, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+
+/// A window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Window {
+    /// The feedback form.
+    Feedback,
+    /// What is read before anything is captured.
+    FirstRun,
+    /// What Snag knows.
+    Knows,
+    /// Settings.
+    Settings,
+    /// What was said and answered.
+    Conversations,
+    /// The version.
+    About,
+}
+
+impl Window {
+    /// Its label, as in `capabilities/` and in its address.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Feedback => "feedback",
+            Self::FirstRun => "first-run",
+            Self::Knows => "knows",
+            Self::Settings => "settings",
+            Self::Conversations => "conversations",
+            Self::About => "about",
+        }
+    }
+
+    /// Its size before the person chose one, and the least that it can be used at; in logical pixels.
+    fn sizes(self) -> [(u32, u32); 2] {
+        match self {
+            Self::Feedback => [(760, 560), (640, 480)],
+            Self::FirstRun => [(900, 680), (560, 480)],
+            Self::Knows => [(920, 640), (560, 420)],
+            Self::Settings => [(640, 680), (480, 420)],
+            Self::Conversations => [(720, 560), (480, 400)],
+            Self::About => [(420, 380), (360, 320)],
+        }
+    }
+}
+
+/// The sizes that the person gave the windows.
+pub struct Sizes {
+    path: PathBuf,
+    sizes: Mutex<BTreeMap<Window, (u32, u32)>>,
+}
+
+impl Sizes {
+    /// Reads what was remembered. A file that can't be read is forgotten: it is only about looks.
+    #[must_use]
+    pub fn load(path: PathBuf) -> Self {
+        let sizes = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        Self {
+            path,
+            sizes: Mutex::new(sizes),
+        }
+    }
+
+    /// The folder that the file lies in.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    fn of(&self, window: Window) -> (u32, u32) {
+        let [usual, (least_width, least_height)] = window.sizes();
+        let (width, height) = self.sizes.lock().get(&window).copied().unwrap_or(usual);
+        (
+            width.clamp(least_width, 8_192),
+            height.clamp(least_height, 8_192),
+        )
+    }
+
+    fn note(&self, window: Window, size: (u32, u32)) {
+        self.sizes.lock().insert(window, size);
+    }
+
+    fn store(&self) {
+        let stored = serde_json::to_vec(&*self.sizes.lock())
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| write_private(&self.path, &bytes));
+        if let Err(error) = stored {
+            tracing::warn!(%error, "the sizes of the windows can't be remembered");
+        }
+    }
+}
+
+/// Whole or not at all, and for its owner only.
+fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Shows a window, making it where there is none. Not to be called on the thread that draws.
+///
+/// # Errors
+/// When the system gives no window.
+pub fn show(app: &AppHandle, window: Window, title: &str, theme: Theme) -> tauri::Result<()> {
+    if let Some(open) = app.get_webview_window(window.label()) {
+        open.unminimize()?;
+        open.show()?;
+        return open.set_focus();
+    }
+    let sizes = app.state::<Sizes>();
+    let (width, height) = sizes.of(window);
+    let [_, (least_width, least_height)] = window.sizes();
+    let address = WebviewUrl::App(format!("desktop.html#/{}", window.label()).into());
+    let theme = match theme {
+        Theme::System => None,
+        Theme::Light => Some(tauri::Theme::Light),
+        Theme::Dark => Some(tauri::Theme::Dark),
+    };
+    let built = WebviewWindowBuilder::new(app, window.label(), address)
+        .title(title)
+        .inner_size(width.into(), height.into())
+        .min_inner_size(least_width.into(), least_height.into())
+        .theme(theme)
+        .center()
+        .focused(true)
+        // The windows are one page of this program; nothing leads out of it.
+        .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"))
+        .disable_drag_drop_handler()
+        // In the agent's folder, which only this person can enter, and not beside other programs' data.
+        .data_directory(sizes.folder().join("web"))
+        .build()?;
+    let handle = app.clone();
+    built.on_window_event(move |event| {
+        let sizes = handle.state::<Sizes>();
+        match event {
+            WindowEvent::Resized(size) => {
+                let Some(open) = handle.get_webview_window(window.label()) else {
+                    return;
+                };
+                // A maximised window is the screen's size, not the person's choice.
+                if open.is_maximized().unwrap_or(false) || open.is_fullscreen().unwrap_or(false) {
+                    return;
+                }
+                let scale = open.scale_factor().unwrap_or(1.0);
+                let size: LogicalSize<u32> = size.to_logical(scale);
+                sizes.note(window, (size.width, size.height));
+            }
+            WindowEvent::Destroyed => {
+                sizes.store();
+                if window == Window::Feedback {
+                    crate::feedback::closed(&handle);
+                }
+            }
+            _ => {}
+        }
+    });
+    Ok(())
+}
+
+/// Closes a window, if it is open.
+///
+/// # Errors
+/// When the system doesn't.
+pub fn close(app: &AppHandle, label: &str) -> tauri::Result<()> {
+    match app.get_webview_window(label) {
+        Some(open) => open.close(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::{Language, Words};
+
+    #[test]
+    fn sizes_are_remembered_within_bounds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("windows.json");
+        let sizes = Sizes::load(path.clone());
+        assert_eq!(sizes.of(Window::Knows), (920, 640));
+        sizes.note(Window::Knows, (1_200, 10));
+        sizes.store();
+        let again = Sizes::load(path.clone());
+        assert_eq!(again.of(Window::Knows), (1_200, 420));
+        assert_eq!(again.of(Window::Feedback), (760, 560));
+        std::fs::write(&path, "{").expect("written");
+        assert_eq!(Sizes::load(path).of(Window::Knows), (920, 640));
+    }
+
+    #[test]
+    fn a_window_is_named_as_its_capability_is() {
+        for window in [
+            Window::Feedback,
+            Window::FirstRun,
+            Window::Knows,
+            Window::Settings,
+            Window::Conversations,
+            Window::About,
+        ] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("capabilities")
+                .join(format!("{}.json", window.label()));
+            assert!(path.is_file(), "{}", path.display());
+            for language in [Language::English, Language::German] {
+                let title = format!("window.{}", window.label());
+                assert!(Words::of(language).has(&title), "{title}");
+            }
+            let name = serde_json::to_value(window).expect("a name");
+            assert_eq!(name, window.label());
+        }
+    }
+}
