@@ -107,9 +107,7 @@ export const theme = createTheme({
     Checkbox: { defaultProps: { radius: "xs" } },
     Textarea: { defaultProps: { size: "md" } },
     TextInput: { defaultProps: { size: "sm" } },
-    TagsInput: { defaultProps: { size: "sm" } },
     NativeSelect: { defaultProps: { size: "sm" } },
-    Tooltip: { defaultProps: { openDelay: 400, withArrow: false, transitionProps: { duration: 0 } } },
     // The lock of the page's scrolling would write a <style> element.
     Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 120 }, centered: true } },
     ModalRoot: { defaultProps: { lockScroll: false } },

@@ -27,6 +27,11 @@ export function App({
   const wanted = settings?.theme.value ?? "system";
   const scheme = wanted === "system" ? system : wanted;
 
+  // For whoever measures how long it takes until a window can be used.
+  useEffect(() => {
+    performance.mark("window-ready");
+  }, []);
+
   const title = t(`window.${name}`);
   useEffect(() => {
     document.title = title;

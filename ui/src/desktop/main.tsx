@@ -19,7 +19,9 @@ async function start() {
     demo.start(new URLSearchParams(location.search));
   }
   const name = windowName();
+  performance.mark("window-code");
   const prepared = await prepare(name);
+  performance.mark("window-prepared");
   const root = document.getElementById("root");
   if (root) createRoot(root).render(<App name={name} {...prepared} />);
 }

@@ -1,5 +1,5 @@
-import { Button, TagsInput, Textarea, UnstyledButton } from "@mantine/core";
-import { useCallback, useEffect, useRef, useState, type FormEvent } from "react";
+import { Button, Textarea, UnstyledButton } from "@mantine/core";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 
 import { PictureOff, Right } from "../../design/icons";
@@ -9,14 +9,17 @@ import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
 import { ChoiceChips } from "../parts/ChoiceChips";
 import { Problem } from "../parts/Problem";
+import { TagsField } from "../parts/TagsField";
 import type { WindowProps } from "../prepare";
 import { Faces } from "./Faces";
 import { begin, EMPTY, type Drawing, type History } from "./marks";
 import { PictureEditor } from "./PictureEditor";
-import { Preview } from "./Preview";
 import { Steps } from "./Steps";
 import { useDraft } from "./useDraft";
 import "./feedback.css";
+
+/** Not needed before it is asked for: the text has to be there first. */
+const Preview = lazy(async () => ({ default: (await import("./Preview")).Preview }));
 
 /** In the order of the keys 1 to 5. */
 const CATEGORIES: readonly Category[] = ["bug", "idea", "question", "praise", "other"];
@@ -44,7 +47,9 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
   const { draft, latest, saved, problem: notKept, update, replace, flush, forget, untouched } = useDraft(first.draft);
   const [history, setHistory] = useState<History>(() => begin(drawingOf(first)));
   const [previewing, setPreviewing] = useState(false);
+  const [asked, setAsked] = useState(false);
   const [sending, setSending] = useState(false);
+  const current = useLatest(latest);
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [missing, setMissing] = useState<"category" | "description" | null>(null);
   const text = useRef<HTMLTextAreaElement>(null);
@@ -241,17 +246,14 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
             }}
           />
           <Faces value={draft.rating} onChange={(rating) => update({ rating })} />
-          <TagsInput
-            size="xs"
-            aria-label={t("feedback.tags")}
-            placeholder={draft.tags.length === 0 ? t("feedback.tags_hint") : undefined}
+          <TagsField
+            label={t("feedback.tags")}
+            hideLabel
+            placeholder={t("feedback.tags_hint")}
             value={draft.tags}
-            onChange={(tags) =>
-              update({ tags: tags.map((tag) => tag.trim().slice(0, MOST_TAG_CHARACTERS)).filter(Boolean) })
-            }
-            maxTags={MOST_TAGS}
-            acceptValueOnBlur
-            splitChars={[","]}
+            onChange={(tags) => update({ tags })}
+            max={MOST_TAGS}
+            maxCharacters={MOST_TAG_CHARACTERS}
           />
           <Steps steps={form.steps} attached={draft.steps} onChange={(steps) => update({ steps })} />
           <UnstyledButton
@@ -259,6 +261,7 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
             type="button"
             onClick={() => {
               void flush();
+              setAsked(true);
               setPreviewing(true);
             }}
           >
@@ -283,7 +286,11 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
           </div>
         </div>
       </form>
-      <Preview opened={previewing} onClose={() => setPreviewing(false)} draft={useLatest(latest)} />
+      {asked && (
+        <Suspense>
+          <Preview opened={previewing} onClose={() => setPreviewing(false)} draft={current} />
+        </Suspense>
+      )}
     </main>
   );
 }

@@ -1,4 +1,4 @@
-import { ActionIcon, Checkbox, NativeSelect, Tooltip, VisuallyHidden } from "@mantine/core";
+import { ActionIcon, Checkbox, NativeSelect, VisuallyHidden } from "@mantine/core";
 import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -135,20 +135,20 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
     click: () => void,
     more: { pressed?: boolean; disabled?: boolean; stop?: boolean },
   ) => (
-    <Tooltip key={label} label={key ? `${label} (${key})` : label}>
-      <ActionIcon
-        size="lg"
-        aria-label={label}
-        aria-pressed={more.pressed}
-        aria-keyshortcuts={key}
-        disabled={more.disabled}
-        data-pressed={more.pressed || undefined}
-        tabIndex={more.stop ? 0 : -1}
-        onClick={click}
-      >
-        <Icon size={18} />
-      </ActionIcon>
-    </Tooltip>
+    <ActionIcon
+      key={label}
+      title={key ? `${label} (${key})` : label}
+      size="lg"
+      aria-label={label}
+      aria-pressed={more.pressed}
+      aria-keyshortcuts={key}
+      disabled={more.disabled}
+      data-pressed={more.pressed || undefined}
+      tabIndex={more.stop ? 0 : -1}
+      onClick={click}
+    >
+      <Icon size={18} />
+    </ActionIcon>
   );
 
   const drawing = history.present;
@@ -242,11 +242,14 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
               : t("feedback.source_window", { name: one.name }),
           }))}
         />
-        <Tooltip label={t("feedback.retake")}>
-          <ActionIcon size="md" aria-label={t("feedback.retake")} onClick={() => retake(picture.source.id)}>
-            <Camera size={16} />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon
+          title={t("feedback.retake")}
+          size="md"
+          aria-label={t("feedback.retake")}
+          onClick={() => retake(picture.source.id)}
+        >
+          <Camera size={16} />
+        </ActionIcon>
       </div>
     </section>
   );

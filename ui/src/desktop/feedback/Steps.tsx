@@ -44,7 +44,7 @@ export function Steps({ steps, attached, onChange }: Props) {
         </UnstyledButton>
       </div>
       <ul id={list} hidden={!open} className="steps-list">
-        {steps.map((step, index) => (
+        {(open ? steps : []).map((step, index) => (
           <li key={index} data-incident={step.incident ?? undefined}>
             <Checkbox
               size="xs"

@@ -1,4 +1,4 @@
-import { NativeSelect, SegmentedControl, Switch, TagsInput } from "@mantine/core";
+import { NativeSelect, SegmentedControl, Switch } from "@mantine/core";
 import { useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -6,6 +6,7 @@ import type { Overview, Sentence, Settings, SettingsChange, Theme } from "../../
 import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
 import { Problem } from "../parts/Problem";
+import { TagsField } from "../parts/TagsField";
 import type { WindowProps } from "../prepare";
 import { Health } from "./Health";
 import { Locked, Section, type Change } from "./parts";
@@ -71,13 +72,13 @@ function Sections({
 
       <Section title={t("settings.never.title")} text={t("settings.never.text")}>
         <Locked setting={settings.never_apps}>
-          <TagsInput
-            aria-label={t("settings.never.title")}
+          <TagsField
+            label={t("settings.never.title")}
+            hideLabel
             placeholder={t("settings.never.hint")}
             value={settings.never_apps.value}
             disabled={settings.never_apps.locked_by !== null}
             onChange={(never_apps) => void change({ never_apps })}
-            acceptValueOnBlur
           />
         </Locked>
       </Section>
@@ -101,13 +102,12 @@ function Sections({
           />
         </Locked>
         <Locked setting={settings.never_ask_apps}>
-          <TagsInput
+          <TagsField
             label={t("settings.ask.never")}
             placeholder={t("settings.never.hint")}
             value={settings.never_ask_apps.value}
             disabled={settings.never_ask_apps.locked_by !== null}
             onChange={(never_ask_apps) => void change({ never_ask_apps })}
-            acceptValueOnBlur
           />
         </Locked>
       </Section>
