@@ -20,7 +20,11 @@ impl Paths {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o700))?;
+            // A folder that is right already is left alone: on a file system that can't be
+            // written to, the app still has to say so.
+            if std::fs::metadata(&root)?.permissions().mode() & 0o777 != 0o700 {
+                std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o700))?;
+            }
         }
         Ok(Self { root })
     }

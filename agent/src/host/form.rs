@@ -37,9 +37,13 @@ pub struct Opening {
 
 impl Host {
     /// Opens the form: takes the picture, so this comes **before** any window of ours shows. A draft that was left
-    /// with something in it is opened instead of a new one. Where the form is open already it stays as it is.
+    /// with something in it is opened instead of a new one. Where the form is open already it stays as it is, unless
+    /// nothing was put into it yet: then it takes over what it is about now.
     pub async fn feedback_open(&self, opening: Opening) -> FeedbackForm {
-        if let Some(form) = self.shared.form.lock().as_ref() {
+        if let Some(form) = self.shared.form.lock().as_mut() {
+            if form.is_empty() {
+                take_over(form, opening);
+            }
             return self.shown(form);
         }
         let opened_at = submission::moment(Timestamp::now());
@@ -332,6 +336,33 @@ impl Host {
     #[must_use]
     pub fn take_opening(&self) -> Opening {
         self.shared.opening.lock().take().unwrap_or_default()
+    }
+}
+
+/// An open form that is empty is about something else now.
+fn take_over(form: &mut Form, opening: Opening) {
+    let around = &mut form.around;
+    if let Some(app) = opening.app {
+        if app != around.target.app {
+            around.target.screen.clear();
+            around.app_state = None;
+        }
+        around.target.app = app;
+    }
+    if opening.occasion.is_some() {
+        around.occasion = opening.occasion;
+    }
+    if let Some(screen) = opening.screen {
+        around.target.screen = screen;
+    }
+    if let Some(url) = opening.url {
+        around.target.url = url;
+    }
+    if opening.app_state.is_some() {
+        around.app_state = opening.app_state;
+    }
+    if let Some(description) = opening.description {
+        form.draft.description = description;
     }
 }
 

@@ -1,0 +1,262 @@
+//! The host on a real desktop: a rage click in a real GTK program becomes a question, the form opens with a picture
+//! of the screen, the day is known, and a pause stores nothing.
+//!
+//! The test starts itself again as the agent, on an X server of its own; the two talk by lines.
+
+#[path = "../capture/tests/desktop/mod.rs"]
+mod desktop;
+
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use desktop::{Desktop, EVERYTHING, Ended, Lines};
+use serde_json::{Value, json};
+use snag_agent::config::{Identity, Paths};
+use snag_agent::desktop::view::{Area, CaptureState, PauseFor};
+use snag_agent::host::{Host, HostEvent, HostOptions, Opening};
+use snag_agent::screenshot::Picture;
+use snag_wire::{AppRules, IncidentKind, Organisation, PolicyAnswer, SyncRules};
+use uuid::Uuid;
+
+/// Names the folder of the agent that this process is.
+const CHILD: &str = "SNAG_TEST_AGENT_FOLDER";
+
+fn main() {
+    match std::env::var_os(CHILD) {
+        Some(folder) => agent(&PathBuf::from(folder)),
+        None => person(),
+    }
+}
+
+fn person() {
+    let folder = tempfile::tempdir().unwrap();
+    let desktop = Desktop::start(EVERYTHING);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("capture/tests/desktop/program.py");
+    let program = desktop.program_of(&script, "Orders");
+    let mut child = desktop
+        .command(std::env::current_exe().unwrap())
+        .env(CHILD, folder.path())
+        .env("SNAG_LOG", "info")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let lines = Lines::of(child.stdout.take().unwrap());
+    let mut agent = Ended(child);
+    let hand = desktop.hand();
+    desktop::wait_until("the agent sees the hand", || {
+        hand.move_to((300, 700));
+        std::thread::sleep(Duration::from_millis(100));
+        hand.move_to((310, 700));
+        lines.count(|line| line["ready"] == true) > 0
+    });
+    hand.move_to(program.place("dead"));
+    std::thread::sleep(Duration::from_millis(200));
+    for _ in 0..6 {
+        hand.click();
+        std::thread::sleep(Duration::from_millis(90));
+    }
+    let occasion = lines.wait("the question", |line| line.get("occasion").cloned());
+    assert_eq!(occasion["incident"], "rage_click", "{occasion}");
+    assert_eq!(occasion["sentence"]["values"]["count"], "6", "{occasion}");
+    assert_eq!(
+        occasion["sentence"]["values"]["element"], "“Refresh list”",
+        "{occasion}"
+    );
+    let picture = lines.wait("the picture", |line| line.get("picture").cloned());
+    println!("{picture}");
+    assert_eq!(
+        (&picture["width"], &picture["height"]),
+        (&json!(1280), &json!(800))
+    );
+    assert_eq!(picture["window_width"], 640);
+    assert!(
+        picture["colours"].as_u64().unwrap() > 10,
+        "a picture of nothing: {picture}"
+    );
+    assert!(picture["steps"].as_u64().unwrap() > 0, "{picture}");
+    assert!(picture["left_files"] == 0, "{picture}");
+    let day = lines.wait("the day", |line| line.get("day").cloned());
+    assert!(day["incidents"].as_u64().unwrap() >= 1, "{day}");
+    lines.wait("the pause", |line| line.get("paused").cloned());
+    for _ in 0..10 {
+        hand.click();
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    stdin.write_all(b"clicked\n").unwrap();
+    let after = lines.wait("what a pause stored", |line| {
+        line.get("stored_in_pause").cloned()
+    });
+    assert_eq!(after, 0);
+    let status = agent.0.wait().unwrap();
+    assert!(status.success());
+    println!("test live ... ok");
+}
+
+fn say(line: Value) {
+    println!("{line}");
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn agent(folder: &Path) {
+    let paths = Paths::at(folder.join("snag")).unwrap();
+    identity().save(&paths.identity()).unwrap();
+    let options = HostOptions {
+        managed: folder.join("policy.json"),
+        ..HostOptions::app()
+    };
+    let host = Host::start(paths.clone(), options).await.unwrap();
+    let mut events = host.events();
+    wait("the enrolment", || {
+        host.overview().capture == CaptureState::NotAcknowledged
+    })
+    .await;
+    assert!(!paths.status().exists() || host.health()[0].sentence.key == "health.input_waiting");
+    host.acknowledge(&host.first_run().unwrap().version)
+        .unwrap();
+    wait("moves", || {
+        let status = std::fs::read(paths.status()).unwrap_or_default();
+        let status: Value = serde_json::from_slice(&status).unwrap_or_default();
+        status["capture"]["counts"]["moves"].as_u64() > Some(0)
+    })
+    .await;
+    assert_eq!(host.overview().capture, CaptureState::Capturing);
+    say(json!({"ready": true}));
+
+    let asked = tokio::time::timeout(Duration::from_secs(40), events.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    let HostEvent::Ask { occasion, app } = asked else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(occasion.incident, Some(IncidentKind::RageClick));
+    say(json!({"occasion": occasion}));
+    form(
+        &host,
+        &paths,
+        Opening {
+            occasion: Some(occasion),
+            app: Some(app),
+            ..Opening::default()
+        },
+    )
+    .await;
+
+    wait("the incident is known", || {
+        !host.knows_day(None).unwrap().incidents.is_empty()
+    })
+    .await;
+    let day = host.knows_day(None).unwrap();
+    say(json!({"day": {"incidents": day.incidents.len(), "spans": day.spans.len()}}));
+
+    host.pause(PauseFor::Hour).unwrap();
+    // What happened before is stored within a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = host.knows_waiting(None).unwrap().total;
+    say(json!({"paused": true}));
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = host.knows_waiting(None).unwrap().total;
+    host.stop().await;
+    say(json!({"stored_in_pause": after - before}));
+}
+
+async fn form(host: &Host, paths: &Paths, opening: Opening) {
+    let sources = host.feedback_sources().await.unwrap();
+    assert!(
+        sources
+            .iter()
+            .any(|source| source.is_screen && source.id == "screen:0")
+    );
+    let window = sources
+        .iter()
+        .find(|source| !source.is_screen)
+        .expect("the program's window")
+        .clone();
+    assert_eq!(window.name, "Program.py", "the program, not its title");
+    let begun = Instant::now();
+    let form = host.feedback_open(opening).await;
+    let opened_ms = begun.elapsed().as_millis();
+    let view = form.picture.expect("a picture");
+    let shown = host.feedback_picture(&view.id).unwrap();
+    let shown_ms = begun.elapsed().as_millis();
+    let pixels = Picture::decode(&shown.bytes).unwrap();
+    let mut colours: Vec<&[u8]> = pixels.rgb().chunks_exact(3).collect();
+    colours.sort_unstable();
+    colours.dedup();
+    let mut draft = form.draft;
+    draft.description = "It doesn't react".into();
+    draft.hidden.push(Area {
+        x: 0.0,
+        y: 0.0,
+        width: 1_280.0,
+        height: 800.0,
+    });
+    host.feedback_save_draft(draft.clone()).unwrap();
+    let begun = Instant::now();
+    let hidden = Picture::decode(&host.feedback_preview_picture(&draft).unwrap().bytes).unwrap();
+    let ready_ms = begun.elapsed().as_millis();
+    assert!(
+        hidden
+            .rgb()
+            .chunks_exact(3)
+            .all(|pixel| pixel == &hidden.rgb()[..3]),
+        "all of it is hidden"
+    );
+    let retaken = host.feedback_retake(&window.id).await.unwrap();
+    assert_eq!(retaken.size, window.size);
+    assert_eq!(
+        host.feedback_retake("screen:9").await.unwrap_err().key,
+        "problem.picture_gone"
+    );
+    host.feedback_discard().unwrap();
+    let left_files = std::fs::read_dir(paths.feedback()).map_or(0, Iterator::count);
+    say(json!({"picture": {
+        "width": view.size.width, "height": view.size.height, "window_width": window.size.width,
+        "colours": colours.len(), "steps": form.steps.len(), "left_files": left_files,
+        "opened_ms": opened_ms, "shown_ms": shown_ms, "hidden_and_encoded_ms": ready_ms,
+    }}));
+}
+
+async fn wait(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("waited in vain: {what}");
+}
+
+fn identity() -> Identity {
+    Identity {
+        // Nobody listens there: everything waits.
+        server: "http://127.0.0.1:9".into(),
+        ca: None,
+        product: "default".into(),
+        device: Uuid::from_u128(5),
+        device_token: "token".into(),
+        policy: PolicyAnswer {
+            version: 1,
+            organisation: Organisation {
+                id: Uuid::from_u128(7),
+                name: "Example".into(),
+                contact: "it@example.com".into(),
+            },
+            k: 5,
+            label_key: "ab".repeat(32),
+            apps: AppRules::Deny(Vec::new()),
+            label_rules: Vec::new(),
+            wanted_labels: Vec::new(),
+            thresholds: std::collections::BTreeMap::new(),
+            sync: SyncRules::default(),
+            next_seq: 1,
+        },
+    }
+}
