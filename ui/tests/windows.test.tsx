@@ -25,6 +25,8 @@ describe("axe finds nothing", () => {
     ["conversations", "empty"],
     ["conversations", "unanswered"],
     ["settings", "paused"],
+    ["knows", "not-acknowledged"],
+    ["first-run", "not-enrolled"],
   ] as const)("in %s on a day that is %s", async (name, which) => {
     await open(name, which);
     await screen.findAllByRole("heading");
@@ -67,6 +69,15 @@ describe("first run", () => {
     expect(calls("acknowledge")).toEqual([]);
     await user.click(start);
     expect(calls("acknowledge")).toEqual([{ version: "3f1c" }]);
+    await waitFor(() => expect(demo.closed()).toBe(true));
+  });
+
+  it("can't be acknowledged where there is no organisation yet", async () => {
+    const { user, demo } = await open("first-run", "not-enrolled");
+    expect(await screen.findByText(/Ask IT for an enrolment code/)).toBeTruthy();
+    expect(screen.queryByRole("button", { name: "I understand, start" })).toBeNull();
+    expect(screen.getByText("Your organisation, and nobody else")).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Close" }));
     await waitFor(() => expect(demo.closed()).toBe(true));
   });
 
@@ -156,6 +167,12 @@ describe("what Snag knows", () => {
     expect(screen.getByText(/Writer had 6 steps undone/)).toBeTruthy();
     await user.click(screen.getByRole("tab", { name: /Refused/ }));
     expect(await screen.findByText("Nothing here holds “writer”.")).toBeTruthy();
+  });
+
+  it("leads to the first page where that wasn't read yet", async () => {
+    const { user, calls } = await open("knows", "not-acknowledged");
+    await user.click(await screen.findByRole("button", { name: "Read it now" }));
+    expect(calls("open_window")).toEqual([{ name: "first-run" }]);
   });
 
   it("goes from day to day, deletes one and exports", async () => {

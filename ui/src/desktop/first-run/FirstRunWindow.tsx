@@ -26,6 +26,7 @@ import type { FirstRun, Sensitivity, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { Problem } from "../parts/Problem";
 import { useAsked } from "../parts/useAsked";
+import type { WindowProps } from "../prepare";
 import "./first-run.css";
 
 type Line = { key: string; Icon: (props: IconProps) => ReactNode };
@@ -53,7 +54,7 @@ const WHO: Line[] = [
 ];
 
 /** What Snag notices, what it never does, who sees it: read before anything is captured. */
-export function FirstRunWindow() {
+export function FirstRunWindow({ overview }: WindowProps) {
   const { t } = useTranslation();
   const page = useAsked(client.firstRun);
   if (!page.value)
@@ -63,10 +64,10 @@ export function FirstRunWindow() {
         <h1 hidden>{t("window.first-run")}</h1>
       </main>
     );
-  return <Page page={page.value} />;
+  return <Page page={page.value} enrolled={overview?.capture.state !== "not_enrolled"} />;
 }
 
-function Page({ page }: { page: FirstRun }) {
+function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
   const { t } = useTranslation();
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [busy, setBusy] = useState(false);
@@ -92,7 +93,11 @@ function Page({ page }: { page: FirstRun }) {
         {lines.map(({ key, Icon }) => (
           <li key={key}>
             <Icon size={20} />
-            <span>{t(`first_run.${name}.${key}`, values)}</span>
+            <span>
+              {key === "organisation" && page.server === ""
+                ? t("first_run.who.nobody_yet")
+                : t(`first_run.${name}.${key}`, values)}
+            </span>
           </li>
         ))}
       </ul>
@@ -107,6 +112,8 @@ function Page({ page }: { page: FirstRun }) {
           <h1>{page.widened.length > 0 ? t("first_run.widened_heading", { organisation }) : t("first_run.heading")}</h1>
           <p className="lead">{t("first_run.lead", { organisation })}</p>
         </header>
+
+        {!enrolled && <Problem sentence={{ key: "problem.not_enrolled", values: {} }} />}
 
         {page.widened.length > 0 && (
           <section className="widened" aria-labelledby="widened">
@@ -156,9 +163,11 @@ function Page({ page }: { page: FirstRun }) {
             : t("first_run.contact_none", { organisation })}
         </p>
         <div className="equal">
-          {page.acknowledged_at && page.widened.length === 0 ? (
+          {!enrolled || (page.acknowledged_at && page.widened.length === 0) ? (
             <>
-              <span className="quiet">{t("first_run.read_at", { at: dateTime(page.acknowledged_at) })}</span>
+              {page.acknowledged_at && (
+                <span className="quiet">{t("first_run.read_at", { at: dateTime(page.acknowledged_at) })}</span>
+              )}
               <Button variant="default" onClick={() => void client.closeWindow()}>
                 {t("common.close")}
               </Button>
@@ -281,7 +290,11 @@ function Everything({ page }: { page: FirstRun }) {
                 </td>
                 <td>{datum.purpose}</td>
                 <td>{t(`first_run.sensitivity.${datum.sensitivity}`)}</td>
-                <td className="kept">{t("common.days", { count: datum.expires_days })}</td>
+                <td className="kept">
+                  {datum.expires_days > 0
+                    ? t("common.days", { count: datum.expires_days })
+                    : t("first_run.data.kept_enrolled")}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { Export, Left, Right, Search, Trash } from "../../design/icons";
 import { bytes, dateTime, longDate, number } from "../../i18n";
-import type { Sentence } from "../../ipc/bindings";
+import type { Overview, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
 import { Confirm } from "../parts/Confirm";
@@ -89,8 +89,14 @@ export function KnowsWindow({ overview }: WindowProps) {
           </Button>
         </div>
       </header>
-      {overview?.problems.map((one) => (
-        <Problem key={one.key} sentence={one} />
+      {problemsOf(overview).map((one) => (
+        <Problem key={one.key} sentence={one}>
+          {one.key === "problem.not_acknowledged" && (
+            <Button size="compact-xs" variant="default" onClick={() => void client.openWindow("first-run")}>
+              {t("knows.read")}
+            </Button>
+          )}
+        </Problem>
       ))}
       {problem && <Problem sentence={problem} kind="danger" />}
       {exported && <Problem sentence={{ key: "knows.exported", values: { path: exported } }} kind="info" />}
@@ -277,7 +283,7 @@ export function KnowsWindow({ overview }: WindowProps) {
                       .map((one, index) => (
                         <tr key={index}>
                           <td>{dateTime(one.at)}</td>
-                          <td>{one.actor}</td>
+                          <td>{actor(one.actor, t)}</td>
                           <td>{t([`knows.role.${one.role}`, "knows.role.other"], { role: one.role })}</td>
                           <td>
                             {t([`knows.action.${one.action.replaceAll(".", "_")}`, "knows.action.other"], {
@@ -327,6 +333,24 @@ export function KnowsWindow({ overview }: WindowProps) {
       />
     </main>
   );
+}
+
+/** What needs the person; that nothing is noticed yet is said with what to do about it. */
+function problemsOf(overview: Overview | null): Sentence[] {
+  if (!overview) return [];
+  const state = overview.capture.state;
+  const key = state === "not_enrolled" || state === "not_acknowledged" ? `problem.${state}` : null;
+  if (!key || overview.problems.some((one) => one.key === key)) return overview.problems;
+  return [{ key, values: {} }, ...overview.problems];
+}
+
+/** The server says `user:mara`, `token:export` or `system:retention`. */
+function actor(said: string, t: (key: string, values?: Record<string, string>) => string): string {
+  const [kind, ...rest] = said.split(":");
+  const name = rest.join(":");
+  if (kind === "token") return t("knows.actor.program", { name });
+  if (kind === "system") return t("knows.actor.server");
+  return name || said;
 }
 
 function Panel({ value, children }: { value: Tab; children: ReactNode }) {

@@ -458,21 +458,21 @@ export const sent = (): SentBatch[] =>
 export const looked = (): LookView[] => [
   {
     at: at(14, 4),
-    actor: "mara.lindt",
+    actor: "user:mara.lindt",
     role: "analyst",
     action: "feedback.reply",
     feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10",
   },
   {
     at: at(13, 58),
-    actor: "mara.lindt",
+    actor: "user:mara.lindt",
     role: "analyst",
     action: "screenshot.read",
     feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10",
   },
   {
     at: at(13, 57),
-    actor: "mara.lindt",
+    actor: "user:mara.lindt",
     role: "analyst",
     action: "feedback.read",
     feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10",

@@ -14,6 +14,7 @@ export const CASES = [
   "offline",
   "paused",
   "not-enrolled",
+  "not-acknowledged",
   "widened",
   "acknowledged",
   "no-picture",
@@ -217,6 +218,7 @@ function apply(which: Case, state: State): void {
       state.overview = { ...state.overview, icon: "paused", capture: { state: "paused", until: data.at(19) } };
       return;
     case "not-enrolled":
+      Object.assign(state.firstRun, { version: "", organisation: "", contact: "", server: "" });
       state.overview = {
         ...state.overview,
         icon: "attention",
@@ -225,6 +227,9 @@ function apply(which: Case, state: State): void {
         contact: "",
         problems: [{ key: "problem.not_enrolled", values: {} }],
       };
+      return;
+    case "not-acknowledged":
+      state.overview = { ...state.overview, icon: "attention", capture: { state: "not_acknowledged" } };
       return;
     case "widened":
       state.firstRun.widened = [
