@@ -53,13 +53,22 @@ function Content({ draft }: { draft: () => Draft }) {
   }, [draft]);
 
   if (problem) return <Problem sentence={problem} />;
-  if (!preview) return <div className="preview" aria-busy="true" />;
+  if (!preview) {
+    return (
+      <div className="preview" aria-busy="true">
+        <p className="quiet">{t("common.wait")}</p>
+      </div>
+    );
+  }
   return (
     <>
       <p className="quiet">
         {preview.picture_bytes > 0
-          ? t("feedback.preview_to_picture", { server: preview.server, size: bytes(preview.picture_bytes) })
-          : t("feedback.preview_to", { server: preview.server })}
+          ? t(preview.server === "" ? "feedback.preview_nowhere_picture" : "feedback.preview_to_picture", {
+              server: preview.server,
+              size: bytes(preview.picture_bytes),
+            })
+          : t(preview.server === "" ? "feedback.preview_nowhere" : "feedback.preview_to", { server: preview.server })}
       </p>
       <div className="preview" data-picture={preview.picture_bytes > 0 || undefined}>
         {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- What scrolls must be reached by the keyboard. */}
@@ -68,6 +77,7 @@ function Content({ draft }: { draft: () => Draft }) {
         </div>
         {preview.picture_bytes > 0 && (
           <div className="preview-picture">
+            {!url && <p className="quiet">{t("common.wait")}</p>}
             {url && <img src={url} alt={t("feedback.preview_picture")} />}
             {draft().marks.length > 0 && <p className="quiet">{t("feedback.preview_marks")}</p>}
           </div>
