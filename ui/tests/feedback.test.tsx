@@ -131,6 +131,26 @@ describe("the form", () => {
     await waitFor(() => expect(last(drafts(calls("feedback_save_draft"))).rating).toBe(null));
   });
 
+  it("takes tags one by one, and the last one with Ctrl+Enter", async () => {
+    const { user, calls, demo } = await open("feedback");
+    await user.keyboard("words");
+    await user.click(screen.getByRole("textbox", { name: "Tags" }));
+    await user.keyboard("invoice{Enter}invoice{Enter}save, slow");
+    await user.click(screen.getByRole("button", { name: "Remove save" }));
+    await user.keyboard("late{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(demo.closed()).toBe(true));
+    expect(last(drafts(calls("feedback_send"))).tags).toEqual(["invoice", "slow", "late"]);
+  });
+
+  it("closes with Esc where there is no form", async () => {
+    const { user, demo } = await open("feedback", "ordinary", "en", (one) =>
+      one.fail("feedback_form", { key: "problem.no_draft", values: {} }),
+    );
+    await screen.findByText(/nothing to send/);
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(demo.closed()).toBe(true));
+  });
+
   it("throws the draft away when told to", async () => {
     const { user, calls, demo } = await open("feedback");
     await user.keyboard("no");

@@ -73,9 +73,9 @@ export function App({
       void client.closeWindow();
     };
     // The form keeps its draft before it closes.
-    if (name !== "feedback") window.addEventListener("keydown", onKey);
+    if (name !== "feedback" || !form) window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [name]);
+  }, [form, name]);
 
   return (
     <MantineProvider theme={theme} forceColorScheme={scheme} withCssVariables={false} withGlobalClasses={false}>

@@ -30,8 +30,9 @@ export function TagsField({ label, hideLabel, placeholder, value, onChange, disa
   };
   const onKey = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing) return;
-    if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) {
-      event.preventDefault();
+    if (event.key === "Enter") {
+      // With Ctrl the form is sent: with what stands here, too.
+      if (!event.ctrlKey && !event.metaKey) event.preventDefault();
       add(typed);
     } else if (event.key === "Backspace" && typed === "" && value.length > 0) onChange(value.slice(0, -1));
   };

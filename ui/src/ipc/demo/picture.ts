@@ -73,13 +73,13 @@ async function png(
 
 export const taken = () => png(SIZE.width, SIZE.height, paint);
 
-/** As Rust does it: what is hidden is black in the pixels, then it is cut. */
+/** As Rust does it: what is hidden is painted over in the pixels, then it is cut. */
 export function leaving(draft: Draft): Promise<ArrayBuffer> {
   const crop = draft.crop ?? { x: 0, y: 0, ...SIZE };
   return png(crop.width, crop.height, (context) => {
     context.translate(-crop.x, -crop.y);
     paint(context);
-    context.fillStyle = "#000000";
+    context.fillStyle = "#1c1c1c";
     for (const area of draft.hidden) context.fillRect(area.x, area.y, area.width, area.height);
   });
 }
