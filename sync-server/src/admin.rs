@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
@@ -14,6 +13,7 @@ use serde_json::json;
 use snag_wire::{Code, limits};
 use utoipa::ToSchema;
 
+use crate::asked::Asked;
 use crate::audit::{self, Act};
 use crate::auth::{self, Admin, Scope};
 use crate::control::{self, ControlError, NewToken, TokenListed};
@@ -82,12 +82,6 @@ pub struct TokenCreated {
     pub token: String,
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| {
-        ApiError::invalid_body(format!("The body isn't what this address takes: {error}."))
-    })
-}
-
 /// The organisation's tokens that people hold; never the tokens themselves.
 #[utoipa::path(get, path = "/v1/admin/tokens", tag = "administration", security(("admin" = [])),
     responses((status = 200, body = Vec<TokenListed>), (status = 400), (status = 401), (status = 403)))]
@@ -108,9 +102,8 @@ async fn list_tokens(
 async fn create_token(
     State(state): State<Arc<AppState>>,
     Admin(actor): Admin,
-    body: Bytes,
+    Asked(request): Asked<TokenRequest>,
 ) -> Result<Json<TokenCreated>, ApiError> {
-    let request: TokenRequest = read(&body)?;
     if request.scope == Scope::Device {
         return Err(
             ApiError::invalid_body("A device's token is made when the device enrols.")
@@ -201,9 +194,8 @@ async fn get_policy(Admin(actor): Admin) -> Json<OrgPolicy> {
 async fn put_policy(
     State(state): State<Arc<AppState>>,
     Admin(actor): Admin,
-    body: Bytes,
+    Asked(policy): Asked<OrgPolicy>,
 ) -> Result<Json<OrgPolicy>, ApiError> {
-    let policy: OrgPolicy = read(&body)?;
     policy.check().map_err(ControlError::from)?;
     let target = actor.org.id.to_string();
     let act = Act {

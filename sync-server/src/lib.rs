@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod address;
 pub mod admin;
+pub(crate) mod asked;
 pub mod audit;
 pub mod auth;
 pub mod cli;

@@ -11,10 +11,11 @@ use snag_wire::Code;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::asked::{Asked, ItemId};
 use super::filter::{ASSIGNEE_CHARS_MAX, TAG_CHARS_MAX};
+use super::item_id::ItemId;
 use super::store::{self, Act, Change, Outcome, Status};
 use super::{item, thread};
+use crate::asked::Asked;
 use crate::auth::{Actor, Analyst};
 use crate::{ApiError, AppState};
 

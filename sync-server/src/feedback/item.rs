@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::acts::no_such_item;
-use super::asked::ItemId;
+use super::item_id::ItemId;
 use super::list::{self, Item};
 use super::{merge, thread};
 use crate::auth::Viewer;

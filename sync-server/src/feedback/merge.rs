@@ -16,9 +16,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::acts::act_on_one;
-use super::asked::{Asked, ItemId};
 use super::item::Whole;
+use super::item_id::ItemId;
 use super::store::{self, Act, Change};
+use crate::asked::Asked;
 use crate::auth::Analyst;
 use crate::{ApiError, AppState, db};
 

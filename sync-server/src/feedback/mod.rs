@@ -10,13 +10,13 @@
 
 mod acts;
 pub(crate) mod analytics;
-mod asked;
 pub mod commit;
 mod export;
 mod filter;
 pub(crate) mod groups;
 pub mod image;
 mod item;
+mod item_id;
 pub mod limits;
 mod list;
 mod merge;

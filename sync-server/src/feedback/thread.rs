@@ -19,8 +19,9 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::acts;
-use super::asked::{Asked, ItemId};
+use super::item_id::ItemId;
 use super::store::{self, Act, Change, Current, Outcome};
+use crate::asked::Asked;
 use crate::auth::{Actor, Analyst, DeviceAuth, Viewer};
 use crate::{ApiError, AppState, db, params};
 

@@ -1,35 +1,14 @@
-//! What requests of the desk have in common, read so that every refusal is a problem
-//! that says what to do.
+//! A body of JSON, read so that every refusal is a problem that says what to do.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, Request};
 use http::StatusCode;
-use http::request::Parts;
 use serde::de::DeserializeOwned;
 use snag_wire::Code;
-use uuid::Uuid;
 
-use super::acts::no_such_item;
 use crate::{ApiError, AppState};
-
-/// The id of an address. What is none can't exist: 404.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ItemId(pub(crate) Uuid);
-
-impl FromRequestParts<Arc<AppState>> for ItemId {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        state: &Arc<AppState>,
-    ) -> Result<Self, ApiError> {
-        let text = Path::<String>::from_request_parts(parts, state).await;
-        let id = text.ok().and_then(|Path(text)| text.parse().ok());
-        id.map(Self).ok_or_else(no_such_item)
-    }
-}
 
 /// A body as JSON; unknown fields are refused by its type.
 #[derive(Debug)]
