@@ -194,7 +194,7 @@ pub fn submissions(items: &Items<'_>) -> RecordBatch {
     batch(columns)
 }
 
-/// The row of `screenshots` of an item; with an empty hash, one that takes an older back.
+/// The row of `screenshots` of an item.
 #[must_use]
 pub fn screenshot(
     org: &Org,

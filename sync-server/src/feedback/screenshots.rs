@@ -2,11 +2,10 @@
 //!
 //! ```text
 //! PUT → auth (the submitting device) → body (capped) → image::look → image::decode
-//!   → object store and row of `screenshots` (both durable) → answer → thumbnail, `feedback.screenshot`
+//!   → object store (durable) → row of `screenshots` → answer → thumbnail, `feedback.screenshot`
 //! ```
 //!
-//! A row whose object is missing (a crash between the two) was not acknowledged: the device's
-//! next try fills it. The thumbnail and the item's own column follow
+//! The row of `screenshots` is what counts. The thumbnail and the item's own column follow
 //! after the answer; what a crash left undone is found at the next start ([`catch_up`]), and
 //! a thumbnail that is asked for before is made then.
 //!
@@ -263,26 +262,11 @@ async fn store(
     if before.is_some() && state.objects.size(auth.org.id, hash).await?.is_some() {
         return Ok(false);
     }
+    state.objects.put(auth.org.id, hash, bytes).await?;
     state.submissions.note_screenshot(auth.org.id, id);
     let now_ms = state.now().as_millisecond();
-    let media_type = picture.kind.media_type();
-    let row = rows::screenshot(&auth.org, id, answer, media_type, now_ms);
-    // Side by side, because each waits for the disk.
-    let (object, inserted) = tokio::join!(
-        state.objects.put(auth.org.id, hash, bytes),
-        state.warehouse.insert("screenshots", row)
-    );
-    if object.is_err() && inserted.is_ok() {
-        // Should this fail, too, the device's next try finds the row and fills it.
-        let none = ScreenshotAnswer {
-            sha256: String::new(),
-            ..answer.clone()
-        };
-        let row = rows::screenshot(&auth.org, id, &none, media_type, now_ms + 1);
-        state.warehouse.insert("screenshots", row).await?;
-    }
-    object?;
-    inserted?;
+    let row = rows::screenshot(&auth.org, id, answer, picture.kind.media_type(), now_ms);
+    state.warehouse.insert("screenshots", row).await?;
     state.metrics.screenshot_bytes.inc_by(answer.size_bytes);
     let after = After {
         org: Arc::clone(&auth.org),
