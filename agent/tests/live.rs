@@ -256,6 +256,7 @@ fn identity() -> Identity {
             wanted_labels: Vec::new(),
             thresholds: std::collections::BTreeMap::new(),
             sync: SyncRules::default(),
+            retention: None,
             next_seq: 1,
         },
     }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
-use snag_wire::{Organisation, PolicyAnswer};
+use snag_wire::{Organisation, PolicyAnswer, Retention};
 use uuid::Uuid;
 
 use crate::auth::DeviceAuth;
@@ -44,6 +44,11 @@ pub async fn answer(state: &AppState, org: &Org, device: Uuid) -> Result<PolicyA
         wanted_labels: wanted.hashes.clone(),
         thresholds: org.policy.thresholds.clone(),
         sync: org.policy.sync.clone(),
+        retention: Some(Retention {
+            events_days: org.policy.retention.events_days,
+            feedback_days: org.policy.retention.feedback_days,
+            screenshots_days: org.policy.retention.screenshots_days,
+        }),
         next_seq,
     })
 }

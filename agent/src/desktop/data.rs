@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use snag_wire::Retention;
 
 use super::view::{Datum, Sensitivity};
 
@@ -44,6 +45,23 @@ pub struct Data {
     pub data: Vec<Datum>,
     /// What never leaves.
     pub never: Vec<String>,
+}
+
+impl Data {
+    /// The organisation keeps things for another time than the file says. What stays until somebody asks for its
+    /// deletion does so whatever the organisation set.
+    pub fn keep(&mut self, kept: Retention) {
+        for datum in &mut self.data {
+            if datum.expires_days == 0 {
+                continue;
+            }
+            datum.expires_days = match datum.name.as_str() {
+                "feedback.picture" => kept.screenshots_days,
+                name if name.starts_with("feedback.") => kept.feedback_days,
+                _ => kept.events_days,
+            };
+        }
+    }
 }
 
 /// What is declared, in a language: `de`, or English for any other.
@@ -118,6 +136,24 @@ mod tests {
                 .zip(&english.data)
                 .all(|(de, en)| de.name == en.name && de.what != en.what)
         );
+    }
+
+    #[test]
+    fn what_the_organisation_keeps_is_shown() {
+        let mut shown = declared("en").unwrap();
+        shown.keep(Retention {
+            events_days: 30,
+            feedback_days: 60,
+            screenshots_days: 7,
+        });
+        let days = |name: &str| {
+            let datum = shown.data.iter().find(|datum| datum.name == name);
+            datum.unwrap().expires_days
+        };
+        assert_eq!(days("event.kind"), 30);
+        assert_eq!(days("feedback.description"), 60);
+        assert_eq!(days("feedback.picture"), 7);
+        assert_eq!(days("label.text"), 0, "until its deletion is asked for");
     }
 
     #[test]

@@ -13,11 +13,14 @@ impl Host {
     /// The page as it stands.
     ///
     /// # Errors
-    /// The device isn't enrolled: there is nobody yet who would collect anything.
+    /// This program's own list of data can't be read, which its tests rule out.
     pub fn first_run(&self) -> Result<FirstRun, Sentence> {
         let shared = &self.shared;
-        let declared = data::declared(shared.language())
+        let mut declared = data::declared(shared.language())
             .map_err(|error| Sentence::new("problem.unknown", [("reason", error.to_string())]))?;
+        if let Some(kept) = shared.policy().and_then(|policy| policy.retention) {
+            declared.keep(kept);
+        }
         let acknowledged = shared.acknowledged.lock().clone();
         let (server, identity_contact) = {
             let device = shared.device.lock();

@@ -151,7 +151,12 @@ impl Shared {
         let names = data::declared("en")
             .map(|declared| declared.data)
             .unwrap_or_default();
-        Scope::of(policy, names.into_iter().map(|datum| datum.name), KEPT_DAYS)
+        let kept_days = policy.retention.map_or(KEPT_DAYS, |kept| {
+            kept.events_days
+                .max(kept.feedback_days)
+                .max(kept.screenshots_days)
+        });
+        Scope::of(policy, names.into_iter().map(|datum| datum.name), kept_days)
     }
 
     /// What the policy has that wasn't acknowledged; none where nothing ever was.

@@ -206,6 +206,7 @@ mod tests {
             wanted_labels: wanted.iter().map(|&number| hash(number)).collect(),
             thresholds: BTreeMap::new(),
             sync: SyncRules::default(),
+            retention: None,
             next_seq: 1,
         }
     }

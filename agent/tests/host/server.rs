@@ -70,6 +70,7 @@ pub fn policy() -> PolicyAnswer {
         wanted_labels: Vec::new(),
         thresholds: BTreeMap::new(),
         sync: SyncRules::default(),
+        retention: None,
         next_seq: 1,
     }
 }

@@ -97,6 +97,7 @@ pub fn policy(version: u64, wanted: Vec<LabelHash>) -> PolicyAnswer {
             batch_records: 50,
             policy_interval_ms: 900_000,
         },
+        retention: None,
         next_seq: 1,
     }
 }

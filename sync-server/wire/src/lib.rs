@@ -27,7 +27,7 @@ pub use feedback::{
 };
 pub use hash::{LabelHash, ParseHashError};
 pub use policy::{
-    AppRules, LabelAction, LabelKind, LabelRule, Organisation, PolicyAnswer, SyncRules,
+    AppRules, LabelAction, LabelKind, LabelRule, Organisation, PolicyAnswer, Retention, SyncRules,
 };
 pub use problem::{Code, Problem};
 pub use record::{

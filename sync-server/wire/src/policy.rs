@@ -30,8 +30,24 @@ pub struct PolicyAnswer {
     pub thresholds: BTreeMap<String, u64>,
     /// How the device sends.
     pub sync: SyncRules,
+    /// How long the server keeps what is sent, for the person to read before anything is. Servers of before this
+    /// field don't say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
     /// The lowest sequence number the server has not seen of this device.
     pub next_seq: u64,
+}
+
+/// After how many days things are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Retention {
+    /// Events, sessions, screens and incidents. Sums over many people stay.
+    pub events_days: u32,
+    /// Feedback with its thread.
+    pub feedback_days: u32,
+    /// Screenshots.
+    pub screenshots_days: u32,
 }
 
 /// The organisation, as the person is shown it.
