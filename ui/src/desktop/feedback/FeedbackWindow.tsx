@@ -2,7 +2,7 @@ import { Button, Textarea, UnstyledButton } from "@mantine/core";
 import { lazy, Suspense, useCallback, useEffect, useRef, useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 
-import { PictureOff, Right } from "../../design/icons";
+import { Check, PictureOff, Right } from "../../design/icons";
 import { say } from "../../i18n";
 import type { Category, FeedbackForm, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
@@ -277,8 +277,13 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
             <Button type="button" variant="subtle" color="gray" onClick={() => void discard()}>
               {t("feedback.discard")}
             </Button>
-            <span className="quiet saved" role="status">
-              {saved ? t("feedback.kept") : ""}
+            <span className="quiet saved" role="status" title={saved ? t("feedback.kept") : undefined}>
+              {saved && (
+                <>
+                  <Check size={16} />
+                  <span className="sr-only">{t("feedback.kept")}</span>
+                </>
+              )}
             </span>
             <Button type="submit" loading={sending} aria-keyshortcuts="Control+Enter" title={t("feedback.send_hint")}>
               {t("feedback.send")}
