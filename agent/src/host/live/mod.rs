@@ -3,6 +3,9 @@
 //! **Invariant:** nothing is handed to the pipeline while the gate is not open, and capture does not even run while
 //! it is closed.
 
+mod follow;
+mod report;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,20 +15,16 @@ use std::time::{Duration, Instant};
 use jiff::{Timestamp, Zoned};
 use parking_lot::Mutex;
 use snag_capture::{Capture, CaptureError, CaptureItem, CaptureOptions};
-use snag_core::{Input, InputKind, KeyClass, Policy, Redactor};
+use snag_core::{Input, InputKind, KeyClass, Redactor};
 use tokio::sync::oneshot;
 
 use super::ask::Crossed;
-use super::device::Device;
 use super::error::HostError;
-use super::events::HostEvent;
 use super::shared::{Gate, Shared};
-use crate::commands::{VERSION, warn_of};
-use crate::config::{Identity, IdentityError, write_private};
+use crate::commands::warn_of;
 use crate::convert;
 use crate::desktop::view::Sentence;
 use crate::pipeline::{Noticed, Pipeline};
-use crate::status::Status;
 
 /// A record waits this long for others before it is stored: one flush of the disk a
 /// second at most, and a power cut costs a second at most.
@@ -221,106 +220,6 @@ impl Live {
         }
     }
 
-    /// Finds out whom the device is enrolled with, where that isn't known.
-    fn follow_device(&mut self) {
-        if self.shared.device.lock().is_some()
-            || self.try_identity.is_some_and(|at| at.elapsed() < TRY_AGAIN)
-        {
-            return;
-        }
-        self.try_identity = Some(Instant::now());
-        let Ok(spool) = &self.shared.spool else {
-            return;
-        };
-        let problem = match Identity::load(&self.shared.paths.identity()) {
-            Ok(identity) => {
-                let _runtime = self.shared.runtime.enter();
-                let (labels, sent) = (&self.shared.labels, &self.shared.sent);
-                match Device::start(identity, spool, labels, sent) {
-                    Ok(device) => {
-                        tracing::info!(server = device.identity.server, "enrolled");
-                        *self.shared.device.lock() = Some(device);
-                        None
-                    }
-                    Err(error) => Some(identity_problem(error.to_string())),
-                }
-            }
-            Err(IdentityError::NotEnrolled) => None,
-            Err(error) => Some(identity_problem(error.to_string())),
-        };
-        *self.shared.identity_problem.lock() = problem;
-    }
-
-    /// Takes over a new policy, or settings that change what is looked at.
-    fn follow_policy(&mut self) {
-        let version = {
-            let mut device = self.shared.device.lock();
-            let Some(device) = device.as_mut() else {
-                self.following = None;
-                return;
-            };
-            if device.policies.has_changed().unwrap_or(false)
-                && let Some(policy) = device.policies.borrow_and_update().clone()
-            {
-                device.policy = policy;
-            }
-            device.policy.version
-        };
-        let settings = self.shared.settings_version.load(Ordering::Relaxed);
-        if self.following == Some((version, settings)) {
-            return;
-        }
-        if self.shared.options.asks
-            && self.widening_told != Some(version)
-            && let Some(policy) = self.shared.policy()
-            && let Some(widened) = self
-                .shared
-                .widened(&policy)
-                .filter(|wider| !wider.is_empty())
-        {
-            self.widening_told = Some(version);
-            self.shared.tell(HostEvent::PolicyWidened {
-                widened: widened.to_vec(),
-            });
-        }
-        match self.policy() {
-            Some(Ok(policy)) => {
-                if let Some(capture) = &self.capture {
-                    capture
-                        .handle()
-                        .set_redactor(Arc::new(Redactor::new(&policy)));
-                }
-                if let Some(pipeline) = &mut self.pipeline {
-                    pipeline.set_policy(policy);
-                }
-                self.shared.capture.lock().policy_problem = None;
-                tracing::info!(version, "following a policy");
-            }
-            Some(Err(error)) => {
-                // To go on with the old one would be to ignore what the organisation decided.
-                tracing::error!(version, %error, "the policy can't be followed");
-                let contact = self
-                    .shared
-                    .policy()
-                    .map(|policy| policy.organisation.contact.clone())
-                    .unwrap_or_default();
-                self.shared.capture.lock().policy_problem = Some(Sentence::new(
-                    "problem.policy_unusable",
-                    [("reason", error.to_string()), ("contact", contact)],
-                ));
-            }
-            None => return,
-        }
-        self.following = Some((version, settings));
-    }
-
-    /// The policy as the core takes it, with what the person left out.
-    fn policy(&self) -> Option<Result<Policy, snag_core::PolicyError>> {
-        let answer = self.shared.policy()?;
-        let never = self.shared.settings.lock().settings("").never_apps.value;
-        Some(convert::policy(&answer, &never))
-    }
-
     /// Starts, pauses or ends capture as the gate has it.
     ///
     /// # Errors
@@ -501,58 +400,6 @@ impl Live {
             }
         }
     }
-
-    /// Writes the file that `snag-agent status` reads.
-    fn tell(&self) {
-        let Ok(spool) = &self.shared.spool else {
-            return;
-        };
-        let waiting = spool.waiting();
-        let (identity, policy) = {
-            let device = self.shared.device.lock();
-            let device = device.as_ref();
-            (
-                device.map(|device| Arc::clone(&device.identity)),
-                device.map(|device| Arc::clone(&device.policy)),
-            )
-        };
-        let overview = self.shared.look();
-        let mut status = Status {
-            running: true,
-            pid: Some(std::process::id()),
-            agent_version: VERSION.to_owned(),
-            written_at: Timestamp::now(),
-            organisation: policy.map(|policy| policy.organisation.name.clone()),
-            server: identity.map(|identity| identity.server.clone()),
-            capture: serde_json::Value::Null,
-            capture_words: Vec::new(),
-            last_input_at: None,
-            left_out: self
-                .pipeline
-                .iter()
-                .flat_map(Pipeline::left_out)
-                .map(|(reason, count)| (reason.as_str().to_owned(), *count))
-                .collect(),
-            waiting_records: waiting.records()
-                + self.pipeline.as_ref().map_or(0, |p| p.pending() as u64),
-            waiting_bytes: waiting.size_bytes,
-            dead_letters: waiting.dead_letters,
-            next_seq: waiting.next_seq,
-            drops: spool.drops(),
-            sync: self.shared.sync_status().unwrap_or_default(),
-            problems: super::words::problems(&overview),
-        };
-        match self.shared.health() {
-            Some(health) => status.set_capture(&health),
-            None => status.capture_words = super::words::silent(&overview),
-        }
-        let written = serde_json::to_vec(&status)
-            .map_err(std::io::Error::other)
-            .and_then(|bytes| write_private(&self.shared.paths.status(), &bytes));
-        if let Err(error) = written {
-            tracing::warn!(error = %error, "the status can't be written");
-        }
-    }
 }
 
 /// What a program said about the place that has the focus: a screen of it, say.
@@ -568,10 +415,6 @@ fn placed(mut input: Input, pipeline: &Pipeline) -> Option<Input> {
 
 fn now_ms() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
-}
-
-fn identity_problem(reason: String) -> Sentence {
-    Sentence::new("problem.identity_unusable", [("reason", reason)])
 }
 
 fn capture_problem(error: &CaptureError) -> Sentence {
