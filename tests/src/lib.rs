@@ -10,4 +10,6 @@ pub mod generate;
 pub mod process;
 pub mod proxy;
 pub mod search;
+pub mod session;
 pub mod sql;
+pub mod webdriver;

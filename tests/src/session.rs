@@ -1,0 +1,265 @@
+//! What a desktop's session offers to programs over its bus: a place for icons, and notifications.
+//!
+//! Both are of our own, so that a test can read what is shown and click it without looking at pixels.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use zbus::blocking::Connection;
+use zbus::message::Header;
+use zbus::zvariant::{OwnedValue, Structure, Value};
+
+use crate::desktop::{Desktop, wait_for};
+
+/// A notification as it was asked for.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    /// Its number.
+    pub id: u32,
+    /// Its first line.
+    pub title: String,
+    /// The rest.
+    pub body: String,
+    /// Ids and texts of its buttons, in turn.
+    pub actions: Vec<String>,
+}
+
+/// An entry of the icon's menu.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    id: i32,
+    /// What it says.
+    pub label: String,
+    /// Whether it can be clicked.
+    pub enabled: bool,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// The icons: the bus name of the program, and the path of the object.
+    items: Vec<(String, String)>,
+    notifications: Vec<Notification>,
+}
+
+/// The session's services, for as long as this lives.
+pub struct Session {
+    connection: Connection,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// An item of a menu as it is on the bus: its number, its properties, its children.
+type Item = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
+
+struct Watcher(Arc<Mutex<Seen>>);
+
+#[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
+impl Watcher {
+    async fn register_status_notifier_item(
+        &mut self,
+        service: &str,
+        #[zbus(header)] header: Header<'_>,
+    ) {
+        let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+        let item = if service.starts_with('/') {
+            (sender, service.to_owned())
+        } else {
+            (service.to_owned(), "/StatusNotifierItem".to_owned())
+        };
+        lock(&self.0).items.push(item);
+    }
+
+    async fn register_status_notifier_host(&mut self, _service: &str) {}
+
+    #[zbus(property)]
+    async fn registered_status_notifier_items(&self) -> Vec<String> {
+        lock(&self.0)
+            .items
+            .iter()
+            .map(|(name, path)| format!("{name}{path}"))
+            .collect()
+    }
+
+    #[zbus(property)]
+    async fn is_status_notifier_host_registered(&self) -> bool {
+        true
+    }
+
+    #[zbus(property)]
+    async fn protocol_version(&self) -> i32 {
+        0
+    }
+}
+
+struct Notifications(Arc<Mutex<Seen>>);
+
+#[zbus::interface(name = "org.freedesktop.Notifications")]
+impl Notifications {
+    async fn get_capabilities(&self) -> Vec<String> {
+        vec!["actions".to_owned(), "body".to_owned()]
+    }
+
+    async fn get_server_information(&self) -> (String, String, String, String) {
+        let text = |text: &str| text.to_owned();
+        (text("test"), text("snag"), text("1"), text("1.2"))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "as the specification has it")]
+    async fn notify(
+        &mut self,
+        _app: &str,
+        _replaces: u32,
+        _icon: &str,
+        title: String,
+        body: String,
+        actions: Vec<String>,
+        _hints: HashMap<String, OwnedValue>,
+        _timeout: i32,
+    ) -> u32 {
+        let mut seen = lock(&self.0);
+        let id = u32::try_from(seen.notifications.len()).unwrap_or_default() + 1;
+        seen.notifications.push(Notification {
+            id,
+            title,
+            body,
+            actions,
+        });
+        id
+    }
+
+    async fn close_notification(&mut self, _id: u32) {}
+}
+
+fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const NOTIFICATIONS: &str = "/org/freedesktop/Notifications";
+
+impl Session {
+    /// Offers both on the desktop's bus.
+    ///
+    /// # Errors
+    /// When the desktop has no bus.
+    pub fn start(desktop: &Desktop) -> Result<Self> {
+        let command = desktop.command("true");
+        let address = command
+            .get_envs()
+            .find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS")
+            .and_then(|(_, value)| value?.to_str())
+            .context("a session bus")?
+            .to_owned();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let connection = zbus::blocking::connection::Builder::address(address.as_str())?
+            .serve_at("/StatusNotifierWatcher", Watcher(Arc::clone(&seen)))?
+            .serve_at(NOTIFICATIONS, Notifications(Arc::clone(&seen)))?
+            .name("org.kde.StatusNotifierWatcher")?
+            .name("org.freedesktop.Notifications")?
+            .build()?;
+        Ok(Self { connection, seen })
+    }
+
+    /// The notifications so far.
+    #[must_use]
+    pub fn notifications(&self) -> Vec<Notification> {
+        lock(&self.seen).notifications.clone()
+    }
+
+    /// Waits for a notification.
+    #[must_use]
+    pub fn notification(&self, what: &str, is: impl Fn(&Notification) -> bool) -> Notification {
+        wait_for(what, || self.notifications().into_iter().find(&is))
+    }
+
+    /// Clicks a button of a notification.
+    ///
+    /// # Errors
+    /// When the bus is gone.
+    pub fn answer(&self, notification: &Notification, action: &str) -> Result<()> {
+        self.connection.emit_signal(
+            None::<&str>,
+            NOTIFICATIONS,
+            "org.freedesktop.Notifications",
+            "ActionInvoked",
+            &(notification.id, action),
+        )?;
+        Ok(())
+    }
+
+    /// The entries of the icon's menu, those of its sub-menus included.
+    ///
+    /// # Errors
+    /// When the app shows no icon.
+    pub fn menu(&self) -> Result<Vec<Entry>> {
+        let (name, path) = self.menu_place()?;
+        let none: Vec<&str> = Vec::new();
+        let answer = self.connection.call_method(
+            Some(name.as_str()),
+            path.as_str(),
+            Some("com.canonical.dbusmenu"),
+            "GetLayout",
+            &(0_i32, -1_i32, none),
+        )?;
+        let body = answer.body();
+        let (_, root): (u32, Item) = body.deserialize()?;
+        let mut entries = Vec::new();
+        let mut waiting: Vec<OwnedValue> = root.2;
+        while let Some(next) = waiting.pop() {
+            let item: Structure<'_> = next.try_into()?;
+            let (id, fields, children): Item = item.try_into()?;
+            let text = |value: &OwnedValue| match &**value {
+                Value::Str(text) => Some(text.to_string()),
+                _ => None,
+            };
+            entries.push(Entry {
+                id,
+                label: fields.get("label").and_then(text).unwrap_or_default(),
+                enabled: !matches!(
+                    fields.get("enabled").map(|v| &**v),
+                    Some(Value::Bool(false))
+                ),
+            });
+            waiting.extend(children);
+        }
+        Ok(entries)
+    }
+
+    /// Clicks an entry of the icon's menu.
+    ///
+    /// # Errors
+    /// When there is none that says this.
+    pub fn choose(&self, label: &str) -> Result<()> {
+        let entry = wait_for(label, || {
+            self.menu()
+                .ok()?
+                .into_iter()
+                .find(|entry| entry.label == label && entry.enabled)
+        });
+        let (name, path) = self.menu_place()?;
+        self.connection.call_method(
+            Some(name.as_str()),
+            path.as_str(),
+            Some("com.canonical.dbusmenu"),
+            "Event",
+            &(entry.id, "clicked", Value::from(0_i32), 0_u32),
+        )?;
+        Ok(())
+    }
+
+    /// Where the last icon's menu is.
+    fn menu_place(&self) -> Result<(String, String)> {
+        let (name, path) = wait_for("the icon", || lock(&self.seen).items.last().cloned());
+        let answer = self.connection.call_method(
+            Some(name.as_str()),
+            path.as_str(),
+            Some("org.freedesktop.DBus.Properties"),
+            "Get",
+            &("org.kde.StatusNotifierItem", "Menu"),
+        )?;
+        let value: OwnedValue = answer.body().deserialize()?;
+        match &*value {
+            Value::ObjectPath(path) => Ok((name, path.to_string())),
+            other => anyhow::bail!("the icon's menu is at {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The app under a driver of web views: its windows are found by their labels, its parts as a person would name them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::desktop::{Desktop, PATIENCE};
+use crate::process::{Running, free_address};
+
+/// How WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A session with the app.
+pub struct Driver {
+    /// Ends the app, too, when it goes.
+    _process: Running,
+    address: SocketAddr,
+    session: String,
+}
+
+impl Driver {
+    /// Starts the app on a desktop through WebKitWebDriver, and waits until it has shown a window.
+    ///
+    /// # Errors
+    /// When there is no driver (package webkit2gtk-driver), or the app shows no window.
+    pub fn start(desktop: &Desktop, app: &Command, log: &std::fs::File) -> Result<Self> {
+        let address = free_address()?;
+        let mut driver = desktop.command("WebKitWebDriver");
+        driver
+            .arg(format!("--port={}", address.port()))
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log.try_clone()?);
+        // The driver hands its environment to the app.
+        for (name, value) in app.get_envs() {
+            match value {
+                Some(value) => driver.env(name, value),
+                None => driver.env_remove(name),
+            };
+        }
+        let process = Running(driver.spawn().context("WebKitWebDriver")?);
+        let begin = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            ensure!(begin.elapsed() < PATIENCE, "the driver doesn't listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let arguments: Vec<_> = app.get_args().map(|a| a.to_string_lossy()).collect();
+        let mut this = Self {
+            _process: process,
+            address,
+            session: String::new(),
+        };
+        let options = json!({"binary": app.get_program().to_string_lossy(), "args": arguments});
+        let answer = this.request(
+            "POST",
+            "/session",
+            &json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}}),
+        )?;
+        this.session = answer["sessionId"]
+            .as_str()
+            .with_context(|| format!("no session: {answer}"))?
+            .to_owned();
+        Ok(this)
+    }
+
+    /// The labels of the windows that are open; the last one is gone to.
+    ///
+    /// # Errors
+    /// When the app is gone.
+    pub fn labels(&self) -> Result<Vec<String>> {
+        let handles = self.get("/window/handles")?;
+        let mut labels = Vec::new();
+        for handle in handles.as_array().into_iter().flatten() {
+            if self.post("/window", &json!({"handle": handle})).is_err() {
+                continue; // It closed meanwhile.
+            }
+            if let Ok(Value::String(url)) = self.get("/url")
+                && let Some((_, label)) = url.split_once("#/")
+            {
+                labels.push(label.to_owned());
+            }
+        }
+        Ok(labels)
+    }
+
+    /// Goes to the window of this label among several.
+    ///
+    /// # Errors
+    /// When it isn't there after a minute.
+    pub fn go_to(&self, label: &str) -> Result<()> {
+        self.until(&format!("the window {label}"), || {
+            let handles = self.get("/window/handles")?;
+            for handle in handles.as_array().into_iter().flatten() {
+                if self.post("/window", &json!({"handle": handle})).is_err() {
+                    continue;
+                }
+                let here = self.get("/url").is_ok_and(|url| {
+                    url.as_str()
+                        .is_some_and(|url| url.ends_with(&format!("#/{label}")))
+                });
+                let drawn = "return document.querySelector('#root > *') !== null";
+                if here && self.eval(drawn)? == true {
+                    return Ok(Some(()));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// What a script in the window returns.
+    ///
+    /// # Errors
+    /// When it throws.
+    pub fn eval(&self, script: &str) -> Result<Value> {
+        self.post("/execute/sync", &json!({"script": script, "args": []}))
+    }
+
+    /// Clicks what an XPath finds, once it is there.
+    ///
+    /// # Errors
+    /// When it isn't, or can't be clicked.
+    pub fn click(&self, xpath: &str) -> Result<()> {
+        let element = self.find(xpath)?;
+        self.post(&format!("/element/{element}/click"), &json!({}))
+            .map(drop)
+    }
+
+    /// Types into what an XPath finds.
+    ///
+    /// # Errors
+    /// When it isn't there.
+    pub fn type_into(&self, xpath: &str, text: &str) -> Result<()> {
+        let element = self.find(xpath)?;
+        self.post(&format!("/element/{element}/value"), &json!({"text": text}))
+            .map(drop)
+    }
+
+    /// Draws a line with the pointer: from one point of the window to another, in CSS pixels.
+    ///
+    /// # Errors
+    /// When the driver doesn't.
+    pub fn drag(&self, from: (i64, i64), to: (i64, i64)) -> Result<()> {
+        let go =
+            |(x, y): (i64, i64)| json!({"type": "pointerMove", "x": x, "y": y, "duration": 60});
+        let middle = (i64::midpoint(from.0, to.0), i64::midpoint(from.1, to.1));
+        self.post(
+            "/actions",
+            &json!({"actions": [{"type": "pointer", "id": "hand", "parameters": {"pointerType": "mouse"}, "actions": [
+                go(from), {"type": "pointerDown", "button": 0}, go(middle), go(to), {"type": "pointerUp", "button": 0},
+            ]}]}),
+        )
+        .map(drop)
+    }
+
+    /// Waits until an XPath finds something, and gives its id.
+    ///
+    /// # Errors
+    /// When it doesn't.
+    pub fn find(&self, xpath: &str) -> Result<String> {
+        self.until(xpath, || {
+            let found = self.post("/element", &json!({"using": "xpath", "value": xpath}));
+            Ok(found
+                .ok()
+                .and_then(|element| Some(element[ELEMENT].as_str()?.to_owned())))
+        })
+    }
+
+    /// Waits until `get` gives something.
+    ///
+    /// # Errors
+    /// When it doesn't within a minute; what the window shows is part of the message.
+    pub fn until<T>(&self, what: &str, get: impl Fn() -> Result<Option<T>>) -> Result<T> {
+        let begin = Instant::now();
+        loop {
+            if let Ok(Some(found)) = get() {
+                return Ok(found);
+            }
+            if begin.elapsed() > PATIENCE {
+                let shown = self.eval("return document.body.innerText");
+                bail!("waited in vain for {what}; the window shows {shown:?}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        self.request(
+            "GET",
+            &format!("/session/{}{path}", self.session),
+            &Value::Null,
+        )
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.request("POST", &format!("/session/{}{path}", self.session), body)
+    }
+
+    fn request(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let split = answer
+            .windows(4)
+            .position(|bytes| bytes == b"\r\n\r\n")
+            .context("an answer without a head")?;
+        let ok = answer.starts_with(b"HTTP/1.1 200");
+        let answer: Value = serde_json::from_slice(&answer[split + 4..])?;
+        ensure!(ok, "{method} {path}: {}", answer["value"]["message"]);
+        Ok(answer["value"].clone())
+    }
+}

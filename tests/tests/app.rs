@@ -1,0 +1,419 @@
+//! The desktop app as a person meets it: on a real desktop, with an icon, notifications, windows and real programs.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use snag_e2e::desktop::{Desktop, EVERYTHING, PATIENCE, With, wait_until};
+use snag_e2e::process::{Agent, Running, Server, Tokens, binary};
+use snag_e2e::search::files_with;
+use snag_e2e::session::Session;
+use snag_e2e::webdriver::Driver;
+
+/// Stands in the title of a window that is on the picture, and may be nowhere.
+const SECRET: &str = "Qwxzvkraft Pfnbtqlm";
+
+/// A desktop with an enrolled app that hasn't been started.
+struct Stage {
+    folder: tempfile::TempDir,
+    desktop: Desktop,
+    session: Session,
+    server: Server,
+    tokens: Tokens,
+    agent: Agent,
+}
+
+impl Stage {
+    fn set() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut server = Server::new(folder.path(), &[])?;
+        let tokens = server.create_org("Desk Ltd", 5)?;
+        server.start()?;
+        let agent = Agent::new(folder.path().join("agent"));
+        agent.enroll(&server.url(), &tokens.enroll)?;
+        let desktop = Desktop::start(EVERYTHING);
+        let session = Session::start(&desktop)?;
+        Ok(Self {
+            folder,
+            desktop,
+            session,
+            server,
+            tokens,
+            agent,
+        })
+    }
+
+    fn app(&self) -> Result<Command> {
+        app(&self.desktop, self.folder.path(), self.agent.data())
+    }
+
+    fn log(&self) -> Result<File> {
+        Ok(File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("app.log"))?)
+    }
+
+    fn driven(&self) -> Result<Driver> {
+        Driver::start(&self.desktop, &self.app()?, &self.log()?)
+    }
+
+    fn status(&self) -> Option<Value> {
+        serde_json::from_slice(&std::fs::read(self.agent.data().join("status.json")).ok()?).ok()
+    }
+
+    /// What the server answers an administrator.
+    fn ask(&self, path: &str) -> Result<Vec<u8>> {
+        let output = Command::new("curl")
+            .args(["-sf", "--max-time", "20", "-H"])
+            .arg(format!("Authorization: Bearer {}", self.tokens.admin))
+            .arg(format!("{}{path}", self.server.url()))
+            .output()?;
+        ensure!(output.status.success(), "{path}: {}", output.status);
+        Ok(output.stdout)
+    }
+
+    /// Runs the app again, as a link or a second start does; it ends at once.
+    fn second(&self, arguments: &[&str]) -> Result<()> {
+        let output = self.app()?.args(arguments).output()?;
+        ensure!(
+            output.status.success(),
+            "a second start ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+
+    /// The person reads the first page and starts.
+    fn read_first_page(&self, driver: &Driver) -> Result<()> {
+        driver.go_to("first-run")?;
+        driver.click("//button[contains(., 'I understand, start')]")?;
+        wait_until("the app captures", || {
+            self.status()
+                .is_some_and(|status| status["capture"]["input"]["state"] == "working")
+        });
+        Ok(())
+    }
+
+    /// Ends the app by its menu and waits until no process of it is left.
+    fn quit(&self) -> Result<()> {
+        ensure!(!processes(self.agent.data())?.is_empty(), "no app runs");
+        self.session.choose("Quit Snag")?;
+        let data = self.agent.data();
+        wait_until("every process has ended", || {
+            processes(data).is_ok_and(|left| left.is_empty())
+        });
+        Ok(())
+    }
+
+    fn program(&self) -> snag_e2e::desktop::Program {
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/capture/tests/desktop/program.py");
+        self.desktop.program_of(&script, SECRET)
+    }
+}
+
+fn app(desktop: &Desktop, folder: &Path, data: &Path) -> Result<Command> {
+    let mut command = desktop.command(binary("snag-desktop")?);
+    command
+        .arg("--data-dir")
+        .arg(data)
+        .env("HOME", folder.join("home"))
+        .env("SNAG_LOG", "debug,sled=info,zbus=info");
+    Ok(command)
+}
+
+/// Processes of the app over a folder, and those that they started.
+fn processes(data: &Path) -> Result<Vec<u32>> {
+    let mut found: Vec<u32> = Vec::new();
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let line = std::fs::read(folder.join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        if line.contains("snag-desktop\0") && line.contains(&*data.to_string_lossy()) {
+            found.push(pid);
+        }
+        let stat = std::fs::read_to_string(folder.join("stat")).unwrap_or_default();
+        if let Some(parent) = stat
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.split(' ').nth(1))
+        {
+            parents.push((pid, parent.parse::<u32>().unwrap_or_default()));
+        }
+    }
+    let children: Vec<u32> = parents
+        .iter()
+        .filter(|(_, parent)| found.contains(parent))
+        .map(|(pid, _)| *pid)
+        .collect();
+    found.extend(children);
+    Ok(found)
+}
+
+#[test]
+fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_between() -> Result<()>
+{
+    let mut stage = Stage::set()?;
+    let program = stage.program();
+    let driver = stage.driven()?;
+
+    // Nothing is captured before the first page was read, however much is done.
+    driver.go_to("first-run")?;
+    let hand = stage.desktop.hand();
+    // The program, in front of our window again.
+    hand.activate(hand.windows()[0]);
+    for _ in 0..4 {
+        hand.click_at(program.place("dead"));
+    }
+    wait_until("the program saw the clicks", || program.clicks("dead") == 4);
+    let before = stage.agent.data().join("status.json");
+    let before = std::fs::read_to_string(before).unwrap_or_default();
+    ensure!(!before.contains("\"presses\":4"), "{before}");
+    let menu = stage.session.menu()?;
+    ensure!(
+        menu.iter()
+            .any(|entry| entry.label == "Nothing is noticed yet"),
+        "{menu:?}"
+    );
+    stage.read_first_page(&driver)?;
+    stage.server.stop()?;
+
+    // The form has the picture of what was there before it opened.
+    stage.second(&["snag://feedback"])?;
+    driver.go_to("feedback")?;
+    let focused = driver.until("the text to have the focus", || {
+        let name = driver.eval("return document.activeElement.tagName")?;
+        Ok((name == "TEXTAREA").then_some(name))
+    })?;
+    ensure!(focused == "TEXTAREA");
+    driver.type_into("//textarea", "The list never refreshes")?;
+    driver.click("//label[contains(., 'Problem')]")?;
+    driver.click("//button[@aria-label='Hide']")?;
+    driver.find("//*[@role='application']")?;
+    let corner = |script: &str| -> Result<(i64, i64)> {
+        let at = driver.eval(&format!(
+            "const r = document.querySelector('svg.canvas').getBoundingClientRect(); return [{script}]"
+        ))?;
+        let number = |index: usize| at[index].as_f64().map(|n| n.round() as i64);
+        Ok((number(0).context("x")?, number(1).context("y")?))
+    };
+    // The upper nine tenths: the window and its title.
+    let from = corner("r.left + 1, r.top + 1")?;
+    let to = corner("r.right - 1, r.top + r.height * 0.9")?;
+    driver.drag(from, to)?;
+    driver.until("the hidden area", || {
+        let areas = driver.eval("return document.querySelectorAll('.hidden-area').length")?;
+        Ok((areas == 1).then_some(()))
+    })?;
+    driver.click("//button[normalize-space()='Send']")?;
+    wait_until("the form has closed", || {
+        driver
+            .labels()
+            .is_ok_and(|open| !open.contains(&"feedback".to_owned()))
+    });
+    wait_until("the menu says that it is kept", || {
+        stage.session.menu().is_ok_and(|menu| {
+            menu.iter()
+                .any(|e| e.label.contains("1 waiting") || e.label.contains("kept here"))
+        })
+    });
+
+    // The server comes back: it arrives, once, and the person is told.
+    stage.server.start()?;
+    // Sooner than the next try would be: "Send now" of the window.
+    stage.session.choose("What Snag knows…")?;
+    driver.go_to("knows")?;
+    driver.eval("window.__TAURI_INTERNALS__.invoke('sync_now').catch(() => {})")?;
+    let told = stage.session.notification("the feedback has arrived", |n| {
+        n.title == "Your feedback has arrived"
+    });
+    ensure!(told.body.contains("Desk Ltd"), "{told:?}");
+    let list: Value = serde_json::from_slice(&stage.ask("/v1/feedback")?)?;
+    let items = list["items"].as_array().context("items")?;
+    ensure!(items.len() == 1, "{list}");
+    let id = items[0]["id"].as_str().context("an id")?;
+    let stored = stage.ask(&format!("/v1/feedback/{id}/screenshot"))?;
+    let picture = image::load_from_memory(&stored)?.to_rgb8();
+    ensure!((picture.width(), picture.height()) == (1280, 800));
+    let hidden: std::collections::BTreeSet<[u8; 3]> = picture
+        .enumerate_pixels()
+        .filter(|(x, y, _)| (10..1270).contains(x) && (10..700).contains(y))
+        .map(|(_, _, pixel)| pixel.0)
+        .collect();
+    ensure!(
+        hidden.len() == 1,
+        "{} colours are left where all was hidden",
+        hidden.len()
+    );
+
+    drop(program);
+    stage.quit()?;
+    drop(driver);
+    stage.server.stop()?;
+    for secret in [SECRET, "Qwxzvkraft"] {
+        let found = files_with(stage.folder.path(), secret)?;
+        ensure!(found.is_empty(), "{secret} is in {found:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_rage_click_is_asked_about_once_and_a_pause_stores_nothing() -> Result<()> {
+    let stage = Stage::set()?;
+    let program = stage.program();
+    let driver = stage.driven()?;
+    stage.read_first_page(&driver)?;
+    let hand = stage.desktop.hand();
+    wait_until("moves are counted", || {
+        hand.move_to((300, 700));
+        std::thread::sleep(Duration::from_millis(100));
+        hand.move_to((310, 700));
+        stage
+            .status()
+            .is_some_and(|s| s["capture"]["counts"]["moves"].as_u64() > Some(0))
+    });
+    let rage = || {
+        hand.move_to(program.place("dead"));
+        std::thread::sleep(Duration::from_millis(200));
+        for _ in 0..6 {
+            hand.click();
+            std::thread::sleep(Duration::from_millis(90));
+        }
+    };
+    rage();
+    let asked = stage
+        .session
+        .notification("the question", |n| n.title.starts_with("Stuck in"));
+    ensure!(
+        ["tell", "not-now", "never"]
+            .iter()
+            .all(|id| asked.actions.iter().any(|a| a == id)),
+        "{asked:?}"
+    );
+    ensure!(
+        !asked.title.contains(SECRET) && !asked.body.contains(SECRET),
+        "{asked:?}"
+    );
+    stage.session.answer(&asked, "tell")?;
+    driver.go_to("feedback")?;
+    driver.find("//*[contains(., 'react') and contains(., 'at ')]")?;
+    driver.click("//button[normalize-space()='Discard']")?;
+    // Discarding asks once more where something would be lost.
+    wait_until("the form has closed", || {
+        let _ = driver.eval(
+            "[...document.querySelectorAll('[role=dialog] button')].filter(b => b.innerText.trim() === 'Discard').forEach(b => b.click())",
+        );
+        driver
+            .labels()
+            .is_ok_and(|open| !open.contains(&"feedback".to_owned()))
+    });
+
+    // Paused by the menu: the same again leaves nothing.
+    stage.session.choose("Until I resume")?;
+    wait_until("the menu offers to resume", || {
+        stage
+            .session
+            .menu()
+            .is_ok_and(|menu| menu.iter().any(|e| e.label == "Resume"))
+    });
+    wait_until("the status says so", || {
+        stage
+            .status()
+            .is_some_and(|s| s["capture"]["paused"] == true || s.to_string().contains("paused"))
+    });
+    let next = || stage.status().and_then(|s| s["next_seq"].as_u64());
+    let settled = {
+        let mut last = next();
+        wait_until("everything is stored", || {
+            std::thread::sleep(Duration::from_millis(1_500));
+            let now = next();
+            let same = now == last && now.is_some();
+            last = now;
+            same
+        });
+        last
+    };
+    let clicks = program.clicks("dead");
+    rage();
+    wait_until("the program saw the clicks", || {
+        program.clicks("dead") == clicks + 6
+    });
+    std::thread::sleep(Duration::from_secs(4));
+    ensure!(next() == settled, "{:?} after {settled:?}", next());
+    let questions = stage
+        .session
+        .notifications()
+        .iter()
+        .filter(|n| n.title.starts_with("Stuck in"))
+        .count();
+    ensure!(questions == 1, "{questions} questions");
+    stage.session.choose("Resume")?;
+    wait_until("it captures again", || {
+        stage
+            .status()
+            .is_some_and(|status| status["capture"]["input"]["state"] == "working")
+    });
+    stage.quit()
+}
+
+#[test]
+fn one_app_without_a_bus_or_a_tray_and_none_without_a_display() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("agent");
+    let desktop = Desktop::start(With {
+        window_manager: true,
+        bus: false,
+    });
+    let log = File::create(folder.path().join("app.log"))?;
+    let mut command = app(&desktop, folder.path(), &data)?;
+    let mut first = Running(command.stdout(log.try_clone()?).stderr(log).spawn()?);
+    let hand = desktop.hand();
+    // Where nothing shows the icon a window opens by itself.
+    wait_until("a window", || !hand.windows().is_empty());
+    let second = app(&desktop, folder.path(), &data)?
+        .arg("snag://settings")
+        .output()?;
+    ensure!(
+        second.status.success(),
+        "{}",
+        String::from_utf8_lossy(&second.stderr)
+    );
+    wait_until("the settings, too", || hand.windows().len() == 2);
+    ensure!(first.0.try_wait()?.is_none(), "the first one ended");
+    // The end of the session.
+    first.stop(PATIENCE)?;
+    wait_until("nothing is left", || {
+        processes(&data).is_ok_and(|left| left.is_empty())
+    });
+
+    let mut none = Command::new(binary("snag-desktop")?);
+    none.arg("--data-dir").arg(&data).stdin(Stdio::null());
+    for name in ["DISPLAY", "WAYLAND_DISPLAY"] {
+        none.env_remove(name);
+    }
+    let output = none.output()?;
+    let message = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(2),
+        "{} {message}",
+        output.status
+    );
+    ensure!(message.contains("no display"), "{message}");
+    none.env("DISPLAY", ":987");
+    let output = none.output()?;
+    let message = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(2) && message.contains(":987"),
+        "{message}"
+    );
+    Ok(())
+}
