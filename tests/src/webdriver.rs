@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::desktop::{Desktop, PATIENCE};
@@ -155,6 +157,25 @@ impl Driver {
             ]}]}),
         )
         .map(drop)
+    }
+
+    /// Gives the window another size, and lets it draw.
+    ///
+    /// # Errors
+    /// When the driver doesn't.
+    pub fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.post("/window/rect", &json!({"width": width, "height": height}))?;
+        std::thread::sleep(Duration::from_millis(700));
+        Ok(())
+    }
+
+    /// The window as a PNG.
+    ///
+    /// # Errors
+    /// When the driver gives none.
+    pub fn picture(&self) -> Result<Vec<u8>> {
+        let picture = self.get("/screenshot")?;
+        Ok(STANDARD.decode(picture.as_str().context("a picture")?)?)
     }
 
     /// Waits until an XPath finds something, and gives its id.
