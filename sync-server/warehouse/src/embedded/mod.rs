@@ -66,7 +66,7 @@ const STREAM_CHUNKS: usize = 4;
 const STREAM_IDLE: Duration = Duration::from_secs(60);
 
 /// An insert is one block, whatever its size: one part, in or not in as a whole.
-pub(crate) const INSERT_SETTINGS: [(&str, &str); 9] = [
+pub(crate) const INSERT_SETTINGS: [(&str, &str); 10] = [
     ("async_insert", "0"),
     ("max_insert_block_size", "16777216"),
     ("max_insert_block_size_bytes", "0"),
@@ -80,6 +80,8 @@ pub(crate) const INSERT_SETTINGS: [(&str, &str); 9] = [
     // Views of a table fill their rollups side by side: one after the other, a block of a
     // single row waited for each.
     ("parallel_view_processing", "1"),
+    // A part of a few rows is read whole sooner than its index; merging makes the indexes.
+    ("materialize_skip_indexes_on_insert", "0"),
 ];
 
 /// The embedded transport.
