@@ -21,5 +21,7 @@ section "Insights: overview and hotspots, 10 million events, 100,000 sessions, 1
 cargo bench --locked -q -p snag-server --bench insights
 section "Feedback: submitting without and with a 400 KB screenshot; 200 submissions a second"
 cargo bench --locked -q -p snag-server --bench feedback_submit
+section "Feedback: pages of the list over a million items, and the plans of the slowest"
+cargo bench --locked -q -p snag-server --bench feedback_list
 section "Footprint of the headless agent"
 cargo run --release --locked -q -p snag-e2e --bin footprint

@@ -23,34 +23,14 @@ mod device;
 mod error;
 mod events;
 mod first_run;
-#[allow(
-    dead_code,
-    reason = "the SDK and the window of what is known come next"
-)]
 mod form;
-#[allow(
-    dead_code,
-    reason = "the SDK and the window of what is known come next"
-)]
 mod knows;
 mod live;
 mod post;
 mod said;
-#[allow(
-    dead_code,
-    reason = "the SDK and the window of what is known come next"
-)]
 mod sent;
 mod settings;
-#[allow(
-    dead_code,
-    reason = "the SDK and the window of what is known come next"
-)]
 mod shared;
-#[allow(
-    dead_code,
-    reason = "the SDK and the window of what is known come next"
-)]
 mod surroundings;
 mod trail;
 mod words;
