@@ -47,7 +47,8 @@ screenshots: system-test engine ui
 	SNAG_SCREENSHOTS=$(CURDIR)/target/screenshots cargo test --locked -p snag-e2e --test screenshots
 	@echo "The windows are in target/screenshots."
 
-bench: system-test engine
+# Builds all programs, the app among them, which embeds its windows.
+bench: system-test engine ui
 	tests/bench.sh
 
 lint: system-run ui
