@@ -24,6 +24,20 @@ fn open(dir: &Path) -> (Spool, OpenReport) {
     Spool::open(dir, SpoolOptions::default()).unwrap()
 }
 
+/// The spool's database, as something that isn't the spool sees it.
+fn raw(dir: &Path) -> sled::Db {
+    // A process that another test is just starting holds the lock until it begins its program.
+    for _ in 0..100 {
+        match sled::open(dir.join("spool")) {
+            Err(sled::Error::Io(error)) if error.to_string().contains("acquire lock") => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            other => return other.unwrap(),
+        }
+    }
+    panic!("the database stays locked");
+}
+
 /// A closed spool with 300 records, 100 of which were sent.
 fn filled(dir: &Path) {
     let (spool, report) = open(dir);
@@ -120,7 +134,7 @@ fn a_foreign_schema_version_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     {
-        let db = sled::open(dir.path().join("spool")).unwrap();
+        let db = raw(dir.path());
         let meta = db.open_tree("meta").unwrap();
         meta.insert(b"schema", &(SCHEMA_VERSION + 1).to_le_bytes())
             .unwrap();
@@ -134,7 +148,7 @@ fn a_chunk_that_cannot_be_read_sets_the_spool_aside() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     {
-        let db = sled::open(dir.path().join("spool")).unwrap();
+        let db = raw(dir.path());
         let events = db.open_tree("events").unwrap();
         let (key, value) = events.last().unwrap().unwrap();
         events.insert(key, &value[..value.len() - 1]).unwrap();
@@ -148,7 +162,7 @@ fn a_state_that_cannot_be_read_sets_the_spool_aside() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     {
-        let db = sled::open(dir.path().join("spool")).unwrap();
+        let db = raw(dir.path());
         let values = db.open_tree("values").unwrap();
         let (key, _) = values.first().unwrap().unwrap();
         values.insert(key, &[255; 12]).unwrap();
@@ -162,7 +176,7 @@ fn records_missing_from_a_damaged_spool_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let missing = {
-        let db = sled::open(dir.path().join("spool")).unwrap();
+        let db = raw(dir.path());
         let events = db.open_tree("events").unwrap();
         let (key, _) = events.first().unwrap().unwrap();
         events.remove(key).unwrap();

@@ -9,14 +9,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::device::Device;
 use super::events::HostEvent;
 use super::shared::Shared;
 use crate::desktop::feedback::store::Next;
 use crate::sync::backoff::Backoff;
-use crate::sync::{CallError, Client};
+use crate::sync::{CallError, Client, SyncStatus};
 
 /// How long what people said is left alone where the device isn't enrolled.
 const LOOK: Duration = Duration::from_secs(2);
@@ -27,12 +29,16 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut backoff = Backoff::default();
     let mut replies_backoff = Backoff::default();
     let mut send_at = Instant::now();
+    // Whether the server itself named the time.
+    let mut asked_to_wait = false;
     let mut replies_at = Instant::now();
     while !shared.is_stopping() {
-        let client = {
+        let (client, status) = {
             let device = shared.device.lock();
-            device.as_ref().map(|device| device.client.clone())
+            let both = |device: &Device| (device.client.clone(), device.sync.watch());
+            device.as_ref().map(both).unzip()
         };
+        let since = last_success(status.as_ref());
         let now = Instant::now();
         let mut wait = LOOK;
         if let Some(client) = client {
@@ -47,6 +53,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                     }
                     Err(after_ms) => {
                         let wait_ms = backoff.failed(after_ms, &mut rng);
+                        asked_to_wait = after_ms.is_some();
                         send_at = Instant::now() + Duration::from_millis(wait_ms + 1);
                     }
                 }
@@ -77,12 +84,36 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            // Somebody waits for it.
             () = shared.post.notified() => {
-                // Somebody waits for it: a reply is asked for at once, and a failure's wait is kept to.
                 replies_at = Instant::now();
+                if !asked_to_wait {
+                    send_at = replies_at;
+                }
+            }
+            // The server is back: what people said needn't wait for its own next try.
+            () = got_through(status, since), if backoff.failures() > 0 && !asked_to_wait => {
+                send_at = Instant::now();
             }
         }
     }
+}
+
+fn last_success(status: Option<&watch::Receiver<SyncStatus>>) -> Option<Timestamp> {
+    status?.borrow().last_success_at
+}
+
+/// Returns once the server has taken records or told the policy since then.
+async fn got_through(status: Option<watch::Receiver<SyncStatus>>, since: Option<Timestamp>) {
+    if let Some(mut status) = status
+        && status
+            .wait_for(|now| now.last_success_at > since)
+            .await
+            .is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// Sends one thing. An error is to be tried again, after as long as the server asked for.

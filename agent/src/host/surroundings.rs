@@ -25,11 +25,14 @@ impl Desktop for Session {
 
     async fn do_not_disturb(&self) -> bool {
         // No D-Bus means no notifications, and nothing to hold back.
-        let asked = tokio::time::timeout(DEADLINE, linux::held_back()).await;
-        asked.ok().flatten().unwrap_or(false)
+        // A bus that doesn't answer in time leaves it unknown, which counts against asking.
+        let Ok(held_back) = tokio::time::timeout(DEADLINE, linux::held_back()).await else {
+            return true;
+        };
+        held_back.unwrap_or(false)
             || tokio::time::timeout(DEADLINE, linux::gnome_banners_off())
                 .await
-                .unwrap_or(false)
+                .unwrap_or(true)
     }
 }
 

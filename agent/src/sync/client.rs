@@ -415,32 +415,31 @@ async fn failure(response: Response) -> CallError {
             status.as_u16()
         )),
         // A redirect or an answer of something else on the way, a login page for one.
-        _ => later(format!(
-            "something other than the server answered (status {})",
-            status.as_u16()
-        )),
+        _ => retry(strange(status)),
     }
 }
 
+fn strange(status: StatusCode) -> String {
+    let status = status.as_u16();
+    format!("something other than the server answered (status {status})")
+}
+
 async fn refused(response: Response) -> CallError {
-    let status = response.status().as_u16();
+    let status = response.status();
     let problem = read_body(response)
         .await
         .ok()
         .and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
-    let (code, message) = match problem {
-        Some(problem) => (
-            serde_json::to_value(problem.code)
-                .ok()
-                .and_then(|code| code.as_str().map(str::to_owned)),
-            problem.detail,
-        ),
-        None => (None, "the answer says no more".to_owned()),
+    let Some(problem) = problem else {
+        // A proxy on the way, a login page: nothing that the server ever said.
+        return retry(strange(status));
     };
+    let code = serde_json::to_value(problem.code).ok();
+    let code = code.and_then(|code| code.as_str().map(str::to_owned));
     CallError::Refused {
-        status,
-        code: code.unwrap_or_else(|| format!("http_{status}")),
-        message: message.chars().take(300).collect(),
+        status: status.as_u16(),
+        code: code.unwrap_or_else(|| format!("http_{}", status.as_u16())),
+        message: problem.detail.chars().take(300).collect(),
     }
 }
 

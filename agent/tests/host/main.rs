@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use server::{Server, TOKEN, policy};
+use server::{PROXY, Server, TOKEN, policy};
 use snag_agent::config::{Identity, Paths};
 use snag_agent::desktop::feedback::form::{Circumstances, DraftFiles, Form, Held};
 use snag_agent::desktop::view::{
@@ -255,6 +255,34 @@ async fn what_was_said_offline_arrives_in_order_with_what_was_hidden_gone() {
     assert_eq!(host.overview().unread_replies, 1);
     host.conversation_read(id).unwrap();
     assert_eq!(host.overview().unread_replies, 0);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_outage_it_goes_when_the_server_is_heard_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    enrol(folder.path(), &server.address());
+    // A proxy's page refuses nothing, however often it comes.
+    server.shared.say([PROXY; 1_000]);
+    leave_draft(folder.path());
+    let host = start(folder.path()).await;
+    until("the enrolment", || !host.overview().organisation.is_empty()).await;
+    let form = host.feedback_open(Opening::default()).await;
+    host.feedback_send(&form.draft).unwrap();
+    // By now the next try is up to a minute away.
+    tokio::time::timeout(Duration::from_secs(90), async {
+        while server.shared.seen.lock().words.len() < 7 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .unwrap();
+    server.shared.statuses.lock().clear();
+    let mut events = host.events();
+    host.sync_now().await.unwrap();
+    let sent = tokio::time::timeout(Duration::from_secs(5), events.recv()).await;
+    assert!(matches!(sent, Ok(Ok(HostEvent::FeedbackSent { .. }))));
     host.stop().await;
 }
 

@@ -22,6 +22,9 @@ use uuid::Uuid;
 
 pub const TOKEN: &str = "device-token";
 
+/// The status of an answer that isn't the server's own.
+pub const PROXY: u16 = 403;
+
 #[derive(Default, Clone)]
 pub struct Seen {
     pub words: Vec<Vec<u8>>,
@@ -144,6 +147,8 @@ async fn words(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
             };
             (StatusCode::CREATED, Json(answer)).into_response()
         }
+        // What a proxy says, which isn't the server.
+        Some(PROXY) => (StatusCode::FORBIDDEN, "<html>Sign in</html>").into_response(),
         Some(status) => {
             let problem = Problem {
                 r#type: "about:blank".into(),

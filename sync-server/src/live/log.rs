@@ -85,6 +85,8 @@ pub(super) async fn missed(
         .param("org", org)
         .param("after", seen.watermark())
         .param("limit", limit);
+    // In this order, or an event that is logged in between would be in neither answer.
+    let unlogged = unlogged(state, org, seen).await?;
     let rows: Vec<Logged> = db::rows(&state.warehouse, query).await?;
     if rows.len() >= limit {
         return Ok(None);
@@ -98,15 +100,16 @@ pub(super) async fn missed(
             data: serde_json::from_str(&row.data).ok()?,
         }))
     });
-    let mut all: Vec<Arc<Told>> = logged.collect();
-    // What isn't logged yet.
-    let fresh = state.live.remembered(org);
+    let remembered = state.live.remembered(org);
+    // Those that know when it was told go before the one that only knows when it came.
+    let mut all: Vec<Arc<Told>> = logged.chain(remembered).collect();
+    let known: HashSet<Uuid> = all.iter().map(|told| told.key).collect();
+    all.retain(|told| told.stamp > seen.watermark());
     all.extend(
-        fresh
+        unlogged
             .into_iter()
-            .filter(|told| told.stamp > seen.watermark()),
+            .filter(|told| !known.contains(&told.key)),
     );
-    all.extend(unlogged(state, org, seen).await?);
     all.sort_by_key(|told| (told.stamp, told.key));
     let mut keys = HashSet::new();
     all.retain(|told| keys.insert(told.key) && !seen.contains(told.key));
@@ -146,14 +149,7 @@ async fn unlogged(
         .param("since", after_us.saturating_sub(COMMIT_MAX_US))
         .param("limit", MISSED_MAX + 1);
     let rows: Vec<Row> = db::rows(&state.warehouse, query).await?;
-    let known: HashSet<Uuid> = state
-        .live
-        .remembered(org)
-        .iter()
-        .map(|told| told.key)
-        .collect();
-    let rows = rows.into_iter().filter(|row| !known.contains(&row.id));
-    let told = rows.map(|row| {
+    let told = rows.into_iter().map(|row| {
         let at = jiff::Timestamp::from_millisecond(row.at_ms).unwrap_or_default();
         Arc::new(Told {
             org,
