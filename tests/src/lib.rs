@@ -12,4 +12,6 @@ pub mod proxy;
 pub mod search;
 pub mod session;
 pub mod sql;
+pub mod stage;
+pub mod usage;
 pub mod webdriver;

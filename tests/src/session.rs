@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use zbus::blocking::Connection;
@@ -39,6 +40,8 @@ pub struct Entry {
 struct Seen {
     /// The icons: the bus name of the program, and the path of the object.
     items: Vec<(String, String)>,
+    /// When the last icon came.
+    item_at: Option<Instant>,
     notifications: Vec<Notification>,
 }
 
@@ -66,7 +69,9 @@ impl Watcher {
         } else {
             (service.to_owned(), "/StatusNotifierItem".to_owned())
         };
-        lock(&self.0).items.push(item);
+        let mut seen = lock(&self.0);
+        seen.items.push(item);
+        seen.item_at = Some(Instant::now());
     }
 
     async fn register_status_notifier_host(&mut self, _service: &str) {}
@@ -157,6 +162,12 @@ impl Session {
             .name("org.freedesktop.Notifications")?
             .build()?;
         Ok(Self { connection, seen })
+    }
+
+    /// When the last icon came, if that was after this moment.
+    #[must_use]
+    pub fn icon_since(&self, moment: Instant) -> Option<Instant> {
+        lock(&self.seen).item_at.filter(|at| *at > moment)
     }
 
     /// The notifications so far.

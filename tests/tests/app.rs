@@ -1,169 +1,24 @@
 //! The desktop app as a person meets it: on a real desktop, with an icon, notifications, windows and real programs.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use snag_e2e::desktop::{Desktop, EVERYTHING, PATIENCE, With, wait_until};
-use snag_e2e::process::{Agent, Running, Server, Tokens, binary};
+use snag_e2e::desktop::{Desktop, PATIENCE, With, wait_until};
+use snag_e2e::process::{Running, binary};
 use snag_e2e::search::files_with;
-use snag_e2e::session::Session;
-use snag_e2e::webdriver::Driver;
+use snag_e2e::stage::{Stage, app, processes};
 
 /// Stands in the title of a window that is on the picture, and may be nowhere.
 const SECRET: &str = "Qwxzvkraft Pfnbtqlm";
-
-/// A desktop with an enrolled app that hasn't been started.
-struct Stage {
-    folder: tempfile::TempDir,
-    desktop: Desktop,
-    session: Session,
-    server: Server,
-    tokens: Tokens,
-    agent: Agent,
-}
-
-impl Stage {
-    fn set() -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let mut server = Server::new(folder.path(), &[])?;
-        let tokens = server.create_org("Desk Ltd", 5)?;
-        server.start()?;
-        let agent = Agent::new(folder.path().join("agent"));
-        agent.enroll(&server.url(), &tokens.enroll)?;
-        let desktop = Desktop::start(EVERYTHING);
-        let session = Session::start(&desktop)?;
-        Ok(Self {
-            folder,
-            desktop,
-            session,
-            server,
-            tokens,
-            agent,
-        })
-    }
-
-    fn app(&self) -> Result<Command> {
-        app(&self.desktop, self.folder.path(), self.agent.data())
-    }
-
-    fn log(&self) -> Result<File> {
-        Ok(File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("app.log"))?)
-    }
-
-    fn driven(&self) -> Result<Driver> {
-        Driver::start(&self.desktop, &self.app()?, &self.log()?)
-    }
-
-    fn status(&self) -> Option<Value> {
-        serde_json::from_slice(&std::fs::read(self.agent.data().join("status.json")).ok()?).ok()
-    }
-
-    /// What the server answers an administrator.
-    fn ask(&self, path: &str) -> Result<Vec<u8>> {
-        let output = Command::new("curl")
-            .args(["-sf", "--max-time", "20", "-H"])
-            .arg(format!("Authorization: Bearer {}", self.tokens.admin))
-            .arg(format!("{}{path}", self.server.url()))
-            .output()?;
-        ensure!(output.status.success(), "{path}: {}", output.status);
-        Ok(output.stdout)
-    }
-
-    /// Runs the app again, as a link or a second start does; it ends at once.
-    fn second(&self, arguments: &[&str]) -> Result<()> {
-        let output = self.app()?.args(arguments).output()?;
-        ensure!(
-            output.status.success(),
-            "a second start ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(())
-    }
-
-    /// The person reads the first page and starts.
-    fn read_first_page(&self, driver: &Driver) -> Result<()> {
-        driver.go_to("first-run")?;
-        driver.click("//button[contains(., 'I understand, start')]")?;
-        wait_until("the app captures", || {
-            self.status()
-                .is_some_and(|status| status["capture"]["input"]["state"] == "working")
-        });
-        Ok(())
-    }
-
-    /// Ends the app by its menu and waits until no process of it is left.
-    fn quit(&self) -> Result<()> {
-        ensure!(!processes(self.agent.data())?.is_empty(), "no app runs");
-        self.session.choose("Quit Snag")?;
-        let data = self.agent.data();
-        wait_until("every process has ended", || {
-            processes(data).is_ok_and(|left| left.is_empty())
-        });
-        Ok(())
-    }
-
-    fn program(&self) -> snag_e2e::desktop::Program {
-        let script =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/capture/tests/desktop/program.py");
-        self.desktop.program_of(&script, SECRET)
-    }
-}
-
-fn app(desktop: &Desktop, folder: &Path, data: &Path) -> Result<Command> {
-    let mut command = desktop.command(binary("snag-desktop")?);
-    command
-        .arg("--data-dir")
-        .arg(data)
-        .env("HOME", folder.join("home"))
-        .env("SNAG_LOG", "debug,sled=info,zbus=info");
-    Ok(command)
-}
-
-/// Processes of the app over a folder, and those that they started.
-fn processes(data: &Path) -> Result<Vec<u32>> {
-    let mut found: Vec<u32> = Vec::new();
-    let mut parents = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else {
-            continue;
-        };
-        let folder = PathBuf::from(format!("/proc/{pid}"));
-        let line = std::fs::read(folder.join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).into_owned();
-        if line.contains("snag-desktop\0") && line.contains(&*data.to_string_lossy()) {
-            found.push(pid);
-        }
-        let stat = std::fs::read_to_string(folder.join("stat")).unwrap_or_default();
-        if let Some(parent) = stat
-            .rsplit(") ")
-            .next()
-            .and_then(|rest| rest.split(' ').nth(1))
-        {
-            parents.push((pid, parent.parse::<u32>().unwrap_or_default()));
-        }
-    }
-    let children: Vec<u32> = parents
-        .iter()
-        .filter(|(_, parent)| found.contains(parent))
-        .map(|(pid, _)| *pid)
-        .collect();
-    found.extend(children);
-    Ok(found)
-}
 
 #[test]
 fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_between() -> Result<()>
 {
     let mut stage = Stage::set()?;
-    let program = stage.program();
+    let program = stage.program(SECRET);
     let driver = stage.driven()?;
 
     // Nothing is captured before the first page was read, however much is done.
@@ -269,7 +124,7 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
 #[test]
 fn a_rage_click_is_asked_about_once_and_a_pause_stores_nothing() -> Result<()> {
     let stage = Stage::set()?;
-    let program = stage.program();
+    let program = stage.program(SECRET);
     let driver = stage.driven()?;
     stage.read_first_page(&driver)?;
     let hand = stage.desktop.hand();

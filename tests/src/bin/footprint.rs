@@ -4,9 +4,10 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use snag_e2e::desktop::{Desktop, EVERYTHING, Hand, Pace};
 use snag_e2e::process::{Agent, Running, Server};
+use snag_e2e::usage::{cpu_seconds, resident_mb};
 
 fn main() -> Result<()> {
     let inputs: u64 = std::env::args()
@@ -113,29 +114,4 @@ fn row(pace: &str, moves: u64, cpu_seconds: f64, wall: Duration, pid: u32) -> Re
         resident_mb(pid)?
     );
     Ok(())
-}
-
-/// CPU time of all threads, in seconds, to the nanosecond that the scheduler counts.
-fn cpu_seconds(pid: u32) -> Result<f64> {
-    let mut nanoseconds = 0_u64;
-    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-        nanoseconds += text
-            .split(' ')
-            .next()
-            .context("schedstat")?
-            .trim()
-            .parse::<u64>()?;
-    }
-    Ok(nanoseconds as f64 / 1e9)
-}
-
-fn resident_mb(pid: u32) -> Result<f64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .context("VmRSS")?;
-    let kilobytes: f64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
-    Ok(kilobytes / 1024.0)
 }

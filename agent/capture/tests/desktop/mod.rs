@@ -77,6 +77,11 @@ pub struct With {
     pub bus: bool,
 }
 
+/// The keysym of the left Control key.
+pub const CONTROL: u32 = 0xffe3;
+/// The keysym of the left Alt key.
+pub const ALT: u32 = 0xffe9;
+
 /// All of it.
 pub const EVERYTHING: With = With {
     window_manager: true,
@@ -93,15 +98,20 @@ pub struct Desktop {
 }
 
 impl Desktop {
-    /// Starts one and waits until it is usable.
+    /// Starts one of 1280 x 800 and waits until it is usable.
     pub fn start(with: With) -> Self {
+        Self::of_size(with, "1280x800")
+    }
+
+    /// Starts one whose screen has a size such as `1920x1080`.
+    pub fn of_size(with: With, size: &str) -> Self {
         let mut server = Command::new("Xvfb")
             .args([
                 "-displayfd",
                 "1",
                 "-screen",
                 "0",
-                "1280x800x24",
+                &format!("{size}x24"),
                 "-nolisten",
                 "tcp",
                 "-noreset",
@@ -436,10 +446,18 @@ impl Hand {
 
     /// Hits a key with Control held.
     pub fn control(&self, keysym: u32) {
-        let control = self.code(0xffe3);
-        self.fake(KEY_PRESS_EVENT, control, 0, 0);
+        self.chord(&[CONTROL], keysym);
+    }
+
+    /// Hits a key with others held.
+    pub fn chord(&self, held: &[u32], keysym: u32) {
+        for key in held {
+            self.fake(KEY_PRESS_EVENT, self.code(*key), 0, 0);
+        }
         self.key(keysym);
-        self.fake(KEY_RELEASE_EVENT, control, 0, 0);
+        for key in held.iter().rev() {
+            self.fake(KEY_RELEASE_EVENT, self.code(*key), 0, 0);
+        }
     }
 
     /// Types lower-case letters and digits, as a person does.
@@ -476,6 +494,17 @@ impl Hand {
             .expect("sent");
         self.connection.flush().expect("flushed");
         wait_until("the window is active", || self.active() == Some(window));
+    }
+
+    /// Closes a window, as a task bar does.
+    pub fn close(&self, window: Window) {
+        let event =
+            ClientMessageEvent::new(32, window, self.atom("_NET_CLOSE_WINDOW"), [0, 2, 0, 0, 0]);
+        let mask = EventMask::SUBSTRUCTURE_NOTIFY | EventMask::SUBSTRUCTURE_REDIRECT;
+        self.connection
+            .send_event(false, self.root, mask, event)
+            .expect("sent");
+        self.connection.flush().expect("flushed");
     }
 
     /// The first number of a window's property.
