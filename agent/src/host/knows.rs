@@ -190,7 +190,7 @@ impl Host {
             .spool
             .as_ref()
             .map_or(0, |spool| spool.waiting().records());
-        server_problem(&error.to_string(), waiting)
+        server_problem(error.trouble(), &error.to_string(), waiting)
     }
 
     /// Deletes records that wait: those named, or all. What is on its way at this moment leaves. Tells how many

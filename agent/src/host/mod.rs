@@ -353,8 +353,11 @@ impl Host {
         sync.fetch_policy().await;
         let flushed = sync.flush(Duration::from_secs(30)).await;
         self.changed();
-        match sync.status().last_error {
-            Some(why) if flushed.left > 0 => Err(shared::server_problem(&why, flushed.left)),
+        let status = sync.status();
+        match (status.last_trouble, status.last_error) {
+            (Some(trouble), Some(why)) if flushed.left > 0 => {
+                Err(shared::server_problem(trouble, &why, flushed.left))
+            }
             _ => Ok(()),
         }
     }

@@ -146,7 +146,7 @@ async fn send(shared: &Shared, client: &Client, next: Next) -> Result<(), Option
             .feedback
             .picture_sent(id, now)
             .map(|()| arrived(shared, id)),
-        Err(CallError::Retry { after_ms, why }) => {
+        Err(CallError::Retry { after_ms, why, .. }) => {
             tracing::debug!(why, "feedback can't be sent yet");
             return Err(after_ms);
         }

@@ -10,6 +10,7 @@ use super::Host;
 use super::shared::server_problem;
 use crate::convert;
 use crate::desktop::view::{CaptureState, HealthLine, Sentence, Settings, SettingsChange};
+use crate::sync::Trouble;
 
 impl Host {
     /// The settings as they hold.
@@ -87,17 +88,23 @@ impl Host {
             let device = self.shared.device.lock();
             device.as_ref().map(|device| device.identity.server.clone())
         };
-        let failing = self.shared.sync_status().and_then(|sync| sync.last_error);
+        // What is wrong with this computer's own folder has a line of its own.
+        let failing = self.shared.sync_status().and_then(|sync| {
+            let trouble = sync.last_trouble.filter(|trouble| !trouble.is_here())?;
+            Some((trouble, sync.last_error.unwrap_or_default()))
+        });
         let sentence = match (&server, &failing) {
             (None, _) => Sentence::plain("health.server_not_enrolled"),
             (Some(_), None) => Sentence::plain("health.ok.server"),
-            (Some(_), Some(why)) => match server_problem(why, 0).key.as_str() {
-                "problem.unauthorized" => Sentence::plain("health.server_unauthorized"),
-                "problem.certificate" => {
-                    Sentence::new("health.server_certificate", [("reason", why.clone())])
-                }
-                _ => Sentence::new("health.server_offline", [("reason", why.clone())]),
-            },
+            (Some(_), Some((Trouble::Unauthorized, _))) => {
+                Sentence::plain("health.server_unauthorized")
+            }
+            (Some(_), Some((Trouble::Certificate, why))) => {
+                Sentence::new("health.server_certificate", [("reason", why.clone())])
+            }
+            (Some(_), Some((_, why))) => {
+                Sentence::new("health.server_offline", [("reason", why.clone())])
+            }
         };
         HealthLine {
             source: "server".into(),
@@ -107,9 +114,15 @@ impl Host {
     }
 
     fn storage_line(&self) -> HealthLine {
+        let storing = self.shared.capture.lock().store_problem.clone();
         let problem = match &self.shared.spool {
             Err(problem) => Some(problem.clone()),
-            Ok(_) => self.shared.capture.lock().store_problem.clone(),
+            Ok(_) => storing.or_else(|| {
+                let sync = self.shared.sync_status()?;
+                let trouble = sync.last_trouble.filter(|trouble| trouble.is_here())?;
+                let why = sync.last_error.unwrap_or_default();
+                Some(server_problem(trouble, &why, 0))
+            }),
         };
         let sentence = match &problem {
             None => Sentence::plain("health.ok.storage"),

@@ -30,7 +30,7 @@ use crate::desktop::scope::{Acknowledged, Scope};
 use crate::desktop::settings::SettingsStore;
 use crate::desktop::view::{CaptureState, Icon, Overview, Sentence};
 use crate::sdk::Sdk;
-use crate::sync::{LabelStore, SyncStatus};
+use crate::sync::{LabelStore, SyncStatus, Trouble};
 
 /// Days that a server keeps what is sent, where the organisation set nothing else.
 pub(super) const KEPT_DAYS: u32 = 90;
@@ -272,7 +272,10 @@ impl Shared {
         let sync = self.sync_status();
         let waiting = self.spool.as_ref().ok().map(|spool| spool.waiting());
         let problems = self.problems(sync.as_ref());
-        let offline = sync.as_ref().is_some_and(|sync| sync.last_error.is_some());
+        let offline = sync
+            .as_ref()
+            .and_then(|sync| sync.last_trouble)
+            .is_some_and(|trouble| !trouble.is_here());
         let said = self.feedback.counts();
         let icon = match &capture {
             CaptureState::Paused { .. } => Icon::Paused,
@@ -310,12 +313,17 @@ impl Shared {
             problems.push(reason.clone());
         }
         problems.extend(self.capture.lock().store_problem.clone());
-        if let Some(why) = sync.and_then(|sync| sync.last_error.clone()) {
+        if let Some(trouble) = sync.and_then(|sync| sync.last_trouble) {
             let waiting = self
                 .spool
                 .as_ref()
                 .map_or(0, |spool| spool.waiting().records());
-            problems.push(server_problem(&why, waiting));
+            let why = sync.and_then(|sync| sync.last_error.as_deref());
+            let problem = server_problem(trouble, why.unwrap_or_default(), waiting);
+            // A full disk keeps records from being stored and from being sent; it is said once.
+            if problems.iter().all(|known| known.key != problem.key) {
+                problems.push(problem);
+            }
         }
         if let Some(refused) = sync
             .map(|sync| sync.dead_letters)
@@ -353,6 +361,10 @@ fn needs_person(problem: &Sentence) -> bool {
     !matches!(
         problem.key.as_str(),
         "problem.offline"
+            | "problem.server_down"
+            | "problem.too_many"
+            | "problem.server_full"
+            | "problem.server_internal"
             | "problem.records_refused"
             | "problem.server_refused"
             | "problem.feedback_refused"
@@ -360,15 +372,23 @@ fn needs_person(problem: &Sentence) -> bool {
 }
 
 /// What keeps the server from taking anything, as a sentence; `waiting` records are kept here.
-pub(super) fn server_problem(why: &str, waiting: u64) -> Sentence {
-    if why.contains("(401)") {
-        return Sentence::new("problem.unauthorized", [("count", waiting.to_string())]);
+pub(super) fn server_problem(trouble: Trouble, why: &str, waiting: u64) -> Sentence {
+    let reason = || [("reason", why.to_owned())];
+    match trouble {
+        Trouble::Unauthorized => {
+            Sentence::new("problem.unauthorized", [("count", waiting.to_string())])
+        }
+        Trouble::Certificate => Sentence::new("problem.certificate", reason()),
+        Trouble::Refused => Sentence::new("problem.server_refused", reason()),
+        Trouble::Busy => Sentence::plain("problem.server_down"),
+        Trouble::TooMany => Sentence::plain("problem.too_many"),
+        Trouble::ServerFull => Sentence::plain("problem.server_full"),
+        Trouble::Fault => Sentence::plain("problem.server_internal"),
+        Trouble::DiskFull => Sentence::plain("problem.disk_full"),
+        Trouble::ReadOnly => Sentence::plain("problem.read_only"),
+        Trouble::Storage => Sentence::new("problem.storage", reason()),
+        Trouble::Unreachable | Trouble::Strange | Trouble::Unknown => {
+            Sentence::plain("problem.offline")
+        }
     }
-    if why.contains("certificate") {
-        return Sentence::new("problem.certificate", [("reason", why.to_owned())]);
-    }
-    if why.contains("the server refused") {
-        return Sentence::new("problem.server_refused", [("reason", why.to_owned())]);
-    }
-    Sentence::plain("problem.offline")
 }

@@ -63,6 +63,14 @@ fn sentence(sentence: &Sentence) -> String {
             "The server doesn't know this computer any more: enrol it again.".to_owned()
         }
         "problem.offline" => "The server can't be reached.".to_owned(),
+        "problem.certificate" => format!(
+            "The server's certificate isn't trusted, so nothing was sent ({}).",
+            value("reason")
+        ),
+        "problem.server_down" => "The server isn't answering.".to_owned(),
+        "problem.too_many" => "The server asks to wait.".to_owned(),
+        "problem.server_full" => "The server has no room.".to_owned(),
+        "problem.server_internal" => "The server has a fault.".to_owned(),
         "problem.no_display" => "There is no display.".to_owned(),
         "problem.feedback_refused" => {
             format!("The server refused {} of what was said.", value("count"))

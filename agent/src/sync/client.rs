@@ -24,6 +24,7 @@ use snag_wire::{
 use uuid::Uuid;
 
 use super::backoff::{parse_http_date, parse_retry_after};
+use super::trouble::Trouble;
 use crate::desktop::view::LookView;
 
 /// Longest time for a connection: a satellite link takes two seconds.
@@ -86,6 +87,8 @@ pub enum CallError {
     Retry {
         /// What the server asked for, in milliseconds.
         after_ms: Option<u64>,
+        /// What kind of thing it is.
+        trouble: Trouble,
         /// In plain words.
         why: String,
     },
@@ -102,6 +105,17 @@ pub enum CallError {
     /// The body is too large for the server.
     #[error("the server found the request too large")]
     TooLarge,
+}
+
+impl CallError {
+    /// What kind of thing it is.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Retry { trouble, .. } => *trouble,
+            Self::Refused { .. } | Self::TooLarge => Trouble::Refused,
+        }
+    }
 }
 
 /// The policy, or that it is still the same.
@@ -366,9 +380,10 @@ async fn send(request: reqwest::RequestBuilder) -> Result<Response, CallError> {
     request.send().await.map_err(|error| unreachable(&error))
 }
 
-fn retry(why: impl Into<String>) -> CallError {
+fn retry(trouble: Trouble, why: impl Into<String>) -> CallError {
     CallError::Retry {
         after_ms: None,
+        trouble,
         why: why.into(),
     }
 }
@@ -376,16 +391,17 @@ fn retry(why: impl Into<String>) -> CallError {
 /// What went wrong on the way, in words that help.
 fn unreachable(error: &reqwest::Error) -> CallError {
     let cause = root_cause(error);
-    if error.is_timeout() {
-        return retry("the server did not answer in time");
-    }
-    if cause.contains("certificate") {
-        return retry(format!("the server's certificate is not accepted: {cause}"));
-    }
-    if error.is_connect() {
-        return retry(format!("the server can't be reached: {cause}"));
-    }
-    retry(format!("the connection failed: {cause}"))
+    let trouble = Trouble::of_request(error);
+    let why = if trouble == Trouble::Certificate {
+        format!("the server's certificate is not accepted: {cause}")
+    } else if error.is_timeout() {
+        "the server did not answer in time".to_owned()
+    } else if error.is_connect() {
+        format!("the server can't be reached: {cause}")
+    } else {
+        format!("the connection failed: {cause}")
+    };
+    retry(trouble, why)
 }
 
 /// The innermost error, which says more than "error sending request".
@@ -400,7 +416,11 @@ fn root_cause(error: &reqwest::Error) -> String {
 async fn failure(response: Response) -> CallError {
     let status = response.status();
     let after_ms = retry_after(response.headers());
-    let later = |why: String| CallError::Retry { after_ms, why };
+    let later = |why: String| CallError::Retry {
+        after_ms,
+        trouble: Trouble::of_status(status),
+        why,
+    };
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => CallError::TooLarge,
         StatusCode::UNAUTHORIZED => later(
@@ -415,7 +435,7 @@ async fn failure(response: Response) -> CallError {
             status.as_u16()
         )),
         // A redirect or an answer of something else on the way, a login page for one.
-        _ => retry(strange(status)),
+        _ => retry(Trouble::Strange, strange(status)),
     }
 }
 
@@ -432,7 +452,7 @@ async fn refused(response: Response) -> CallError {
         .and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
     let Some(problem) = problem else {
         // A proxy on the way, a login page: nothing that the server ever said.
-        return retry(strange(status));
+        return retry(Trouble::Strange, strange(status));
     };
     let code = serde_json::to_value(problem.code).ok();
     let code = code.and_then(|code| code.as_str().map(str::to_owned));
@@ -453,8 +473,12 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
 
 async fn read_json<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
     let body = read_body(response).await?;
-    serde_json::from_slice(&body)
-        .map_err(|_| retry("the server's answer can't be read; a proxy may have replaced it"))
+    serde_json::from_slice(&body).map_err(|_| {
+        retry(
+            Trouble::Strange,
+            "the server's answer can't be read; a proxy may have replaced it",
+        )
+    })
 }
 
 async fn read_body(mut response: Response) -> Result<Vec<u8>, CallError> {
@@ -465,7 +489,10 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, CallError> {
         .map_err(|error| unreachable(&error))?
     {
         if body.len() + part.len() > ANSWER_BYTES_MAX {
-            return Err(retry("the server's answer is too large to be one"));
+            return Err(retry(
+                Trouble::Strange,
+                "the server's answer is too large to be one",
+            ));
         }
         body.extend_from_slice(&part);
     }

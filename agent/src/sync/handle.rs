@@ -14,6 +14,7 @@ use super::batch::Sender;
 use super::client::Client;
 use super::labels::LabelStore;
 use super::plan::PACE_MS;
+use super::trouble::Trouble;
 use crate::desktop::view::SentBatch;
 
 /// What sending needs.
@@ -72,6 +73,9 @@ pub struct SyncStatus {
     pub last_success_at: Option<Timestamp>,
     /// What went wrong since then, in plain words.
     pub last_error: Option<String>,
+    /// The same by its kind; a status of an earlier version has none.
+    #[serde(default)]
+    pub last_trouble: Option<Trouble>,
     /// When that was.
     pub last_error_at: Option<Timestamp>,
     /// When a request is made next, unless enough records come before.

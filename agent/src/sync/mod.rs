@@ -9,6 +9,7 @@
 //! | [`backoff`] | full jitter, `Retry-After` |
 //! | [`batch`] | records → [`snag_wire::EventBatch`] → gzip |
 //! | [`client`] | the three calls, TLS, proxy, what an answer means |
+//! | [`trouble`] | what keeps records from leaving, told apart by type |
 //! | [`labels`] | texts of labels, in memory only, and which of them may go |
 //! | [`worker`] | the loop that runs it |
 //! | [`handle`] | what starts it, asks it and ends it |
@@ -24,9 +25,11 @@ pub mod client;
 pub mod handle;
 pub mod labels;
 pub mod plan;
+pub mod trouble;
 pub mod worker;
 
 pub use client::{CallError, Client, ClientError, ClientOptions, PolicyReply};
 pub use handle::{Flushed, OnSent, SyncHandle, SyncOptions, SyncStatus};
 pub use labels::{KnownLabel, LabelStore};
+pub use trouble::Trouble;
 pub use worker::stored_policy;

@@ -13,6 +13,7 @@ use super::batch;
 use super::client::{CallError, PolicyReply};
 use super::handle::{Command, Flushed, SyncOptions, SyncStatus};
 use super::plan::{Backlog, Fetched, Plan, Sent, Split, Task};
+use super::trouble::Trouble;
 use crate::desktop::view::SentBatch;
 
 /// Where the spool keeps the policy and its ETag.
@@ -79,7 +80,10 @@ impl Worker {
                 worker.adopt(kept.policy);
             }
             Ok(None) => {}
-            Err(error) => worker.failed(format!("the spool can't be read: {error}")),
+            Err(error) => worker.failed(
+                Trouble::of_spool(&error),
+                format!("the spool can't be read: {error}"),
+            ),
         }
         worker
     }
@@ -210,7 +214,10 @@ impl Worker {
             .await;
         if let Err(error) = stored {
             self.options.labels.put_back(labels);
-            self.failed(format!("labels can't be stored: {error}"));
+            self.failed(
+                Trouble::of_spool(&error),
+                format!("labels can't be stored: {error}"),
+            );
             tokio::time::sleep(self.until_flush_ends(SPOOL_PAUSE)).await;
         }
     }
@@ -227,7 +234,7 @@ impl Worker {
                 return;
             }
             Err(error) => {
-                self.failed(format!("a batch can't be made: {error}"));
+                self.failed(Trouble::Storage, format!("a batch can't be made: {error}"));
                 self.plan
                     .sent(self.now_ms(), Sent::Retry { after_ms: None });
                 return;
@@ -244,6 +251,7 @@ impl Worker {
                 Ok(()) => Ok(answer),
                 Err(why) => Err(CallError::Retry {
                     after_ms: None,
+                    trouble: Trouble::Strange,
                     why: format!("the server's answer does not add up: {why}"),
                 }),
             });
@@ -280,8 +288,12 @@ impl Worker {
                     Some((refused, Some((next_seq, unnamed)))),
                 )
             }
-            Err(CallError::Retry { after_ms, why }) => {
-                self.failed(why);
+            Err(CallError::Retry {
+                after_ms,
+                trouble,
+                why,
+            }) => {
+                self.failed(trouble, why);
                 (Sent::Retry { after_ms }, None)
             }
             Err(CallError::TooLarge) => (
@@ -295,10 +307,13 @@ impl Worker {
                 code,
                 message,
             }) => {
-                self.failed(format!(
-                    "the server refused {} records ({status} {code}): {message}",
-                    seqs.len()
-                ));
+                self.failed(
+                    Trouble::Refused,
+                    format!(
+                        "the server refused {} records ({status} {code}): {message}",
+                        seqs.len()
+                    ),
+                );
                 let refused = seqs
                     .iter()
                     .map(|&seq| Refusal {
@@ -312,7 +327,10 @@ impl Worker {
         };
         let settle = match (self.plan.sent(self.now_ms(), sent), settle) {
             (Split::GiveUp, _) => {
-                self.failed("the server found a single record too large".into());
+                self.failed(
+                    Trouble::Refused,
+                    "the server found a single record too large".into(),
+                );
                 let refused = Refusal {
                     seq: last,
                     code: "too_large".into(),
@@ -398,16 +416,26 @@ impl Worker {
                         self.succeeded(0);
                     }
                     // It holds all the same; without the ETag it comes again whole.
-                    Err(error) => self.failed(format!("the policy can't be stored: {error}")),
+                    Err(error) => self.failed(
+                        Trouble::of_spool(&error),
+                        format!("the policy can't be stored: {error}"),
+                    ),
                 }
                 Fetched::Policy { version }
             }
-            Err(CallError::Retry { after_ms, why }) => {
-                self.failed(why);
+            Err(CallError::Retry {
+                after_ms,
+                trouble,
+                why,
+            }) => {
+                self.failed(trouble, why);
                 Fetched::Retry { after_ms }
             }
             Err(error @ (CallError::Refused { .. } | CallError::TooLarge)) => {
-                self.failed(format!("the policy can't be had: {error}"));
+                self.failed(
+                    Trouble::Refused,
+                    format!("the policy can't be had: {error}"),
+                );
                 Fetched::Retry { after_ms: None }
             }
         };
@@ -425,24 +453,29 @@ impl Worker {
         self.status.send_modify(|status| {
             status.last_success_at = Some(now);
             status.last_error = None;
+            status.last_trouble = None;
             status.last_error_at = None;
             status.sent_records += records;
         });
     }
 
-    fn failed(&self, why: String) {
+    fn failed(&self, trouble: Trouble, why: String) {
         let now = (self.options.clock)();
         if self.status.borrow().last_error.as_ref() != Some(&why) {
             tracing::warn!(why, "sending did not work");
         }
         self.status.send_modify(|status| {
             status.last_error = Some(why);
+            status.last_trouble = Some(trouble);
             status.last_error_at = Some(now);
         });
     }
 
     async fn spool_failed(&mut self, error: &SpoolError) {
-        self.failed(format!("the spool does not work: {error}"));
+        self.failed(
+            Trouble::of_spool(error),
+            format!("the spool does not work: {error}"),
+        );
         tokio::time::sleep(self.until_flush_ends(SPOOL_PAUSE)).await;
     }
 }

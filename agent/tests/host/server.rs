@@ -3,20 +3,23 @@
 #![allow(unreachable_pub, reason = "a test's module")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use parking_lot::Mutex;
 use serde_json::json;
 use snag_wire::{
-    AppRules, Code, FeedbackAnswer, FeedbackSubmission, Organisation, PolicyAnswer, Problem,
-    Replies, Reply, ScreenshotAnswer, SyncRules,
+    AppRules, BatchAnswer, Code, EventBatch, FeedbackAnswer, FeedbackSubmission, Organisation,
+    PolicyAnswer, Problem, Replies, Reply, ScreenshotAnswer, SyncRules,
 };
 use uuid::Uuid;
 
@@ -30,6 +33,10 @@ pub struct Seen {
     pub words: Vec<Vec<u8>>,
     pub pictures: Vec<(Uuid, Vec<u8>)>,
     pub forgotten: bool,
+    /// Numbers of the records that were taken.
+    pub records: Vec<u64>,
+    /// Requests of any kind.
+    pub requests: usize,
 }
 
 pub struct Shared {
@@ -37,6 +44,8 @@ pub struct Shared {
     pub policy: Mutex<PolicyAnswer>,
     pub replies: Mutex<Vec<Reply>>,
     pub seen: Mutex<Seen>,
+    /// Whether it knows no token any more.
+    pub knows_nobody: AtomicBool,
 }
 
 impl Shared {
@@ -49,12 +58,13 @@ impl Shared {
 pub struct Server {
     pub shared: Arc<Shared>,
     address: SocketAddr,
-    task: tokio::task::JoinHandle<()>,
+    is_tls: bool,
+    handle: axum_server::Handle<SocketAddr>,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.task.abort();
+        self.handle.shutdown();
     }
 }
 
@@ -80,11 +90,16 @@ pub fn policy() -> PolicyAnswer {
 
 impl Server {
     pub async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    pub async fn with(tls: Option<axum_server::tls_rustls::RustlsConfig>) -> Self {
         let shared = Arc::new(Shared {
             statuses: Mutex::default(),
             policy: Mutex::new(policy()),
             replies: Mutex::default(),
             seen: Mutex::default(),
+            knows_nobody: AtomicBool::new(false),
         });
         let router = Router::new()
             .route(
@@ -93,6 +108,7 @@ impl Server {
                     Json(shared.policy.lock().clone())
                 }),
             )
+            .route("/v1/events/batch", post(batch))
             .route("/v1/feedback", post(words))
             .route("/v1/feedback/{id}/screenshot", put(picture))
             .route("/v1/feedback/replies", get(replies))
@@ -112,20 +128,81 @@ impl Server {
                     Json(json!({}))
                 }),
             )
+            .layer(middleware::from_fn_with_state(Arc::clone(&shared), door))
             .with_state(Arc::clone(&shared));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let handle = axum_server::Handle::new();
+        let listening = handle.clone();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let service = router.into_make_service();
+        let is_tls = tls.is_some();
+        match tls {
+            Some(tls) => tokio::spawn(
+                axum_server::bind_rustls(any, tls)
+                    .handle(listening)
+                    .serve(service),
+            ),
+            None => tokio::spawn(axum_server::bind(any).handle(listening).serve(service)),
+        };
+        let address = handle.listening().await.expect("the server listens");
         Self {
             shared,
             address,
-            task,
+            is_tls,
+            handle,
         }
     }
 
     pub fn address(&self) -> String {
+        if self.is_tls {
+            return format!("https://localhost:{}", self.address.port());
+        }
         format!("http://{}", self.address)
     }
+}
+
+/// Counts who comes in, and keeps everybody out where nobody is known.
+async fn door(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    shared.seen.lock().requests += 1;
+    if shared.knows_nobody.load(Ordering::SeqCst) {
+        return problem(401, Code::Unauthorized);
+    }
+    next.run(request).await
+}
+
+fn problem(status: u16, code: Code) -> Response {
+    let problem = Problem {
+        r#type: "about:blank".into(),
+        title: String::new(),
+        status,
+        code,
+        detail: "what the server says".into(),
+        field: None,
+    };
+    (
+        StatusCode::from_u16(status).unwrap(),
+        [("retry-after", "0")],
+        Json(problem),
+    )
+        .into_response()
+}
+
+async fn batch(State(shared): State<Arc<Shared>>, body: Bytes) -> Json<BatchAnswer> {
+    let mut json = Vec::new();
+    flate2::read::GzDecoder::new(&body[..])
+        .read_to_end(&mut json)
+        .unwrap();
+    let batch: EventBatch = serde_json::from_slice(&json).unwrap();
+    let seqs = batch.records.iter().map(snag_wire::Record::seq);
+    let mut seen = shared.seen.lock();
+    seen.records.extend(seqs);
+    Json(BatchAnswer {
+        accepted: batch.records.len() as u64,
+        duplicates: 0,
+        rejected: 0,
+        errors: Vec::new(),
+        next_seq: seen.records.iter().max().map_or(1, |last| last + 1),
+        policy_version: shared.policy.lock().version,
+    })
 }
 
 fn is_device(headers: &HeaderMap) -> bool {
@@ -149,22 +226,7 @@ async fn words(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
         }
         // What a proxy says, which isn't the server.
         Some(PROXY) => (StatusCode::FORBIDDEN, "<html>Sign in</html>").into_response(),
-        Some(status) => {
-            let problem = Problem {
-                r#type: "about:blank".into(),
-                title: String::new(),
-                status,
-                code: Code::Conflict,
-                detail: "what the server says".into(),
-                field: None,
-            };
-            (
-                StatusCode::from_u16(status).unwrap(),
-                [("retry-after", "0")],
-                Json(problem),
-            )
-                .into_response()
-        }
+        Some(status) => problem(status, Code::Conflict),
     }
 }
 

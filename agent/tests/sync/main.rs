@@ -1,21 +1,23 @@
 //! Sync against a server that misbehaves, over real sockets.
 
 mod server;
+#[path = "../common/tls.rs"]
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use server::{Fault, Server, TOKEN, policy};
 use snag_agent::sync::batch::Sender;
 use snag_agent::sync::{
     CallError, Client, ClientOptions, KnownLabel, LabelStore, PolicyReply, SyncHandle, SyncOptions,
-    stored_policy,
+    Trouble, stored_policy,
 };
 use snag_spool::{NewRecord, Place, Spool, SpoolOptions};
 use snag_wire::{
     DeviceFacts, EnrollRequest, EventKind, EventRecord, LabelHash, LabelKind, PolicyAnswer, Record,
 };
+use tls::{authority, rustls_config};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -275,12 +277,46 @@ async fn a_server_that_comes_back_gets_everything() {
     let status = device.sync.status();
     let error = status.last_error.unwrap();
     assert!(error.contains("can't be reached"), "{error}");
+    assert_eq!(status.last_trouble, Some(Trouble::Unreachable));
     assert!(status.next_try_at.is_some());
     let server = Server::start_at(address, None, []).await;
     // No flush: it goes by count and age alone.
     until("all records", || server.seqs().len() == 130).await;
     until("an empty spool", || device.spool.waiting().records() == 0).await;
     assert_eq!(device.sync.status().last_error, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_answer_is_told_apart_by_type() {
+    for (fault, expected) in [
+        (Fault::Status(401, None), Trouble::Unauthorized),
+        (Fault::Status(408, None), Trouble::Busy),
+        (Fault::Status(429, None), Trouble::TooMany),
+        (Fault::Status(500, None), Trouble::Fault),
+        (Fault::Status(503, None), Trouble::Busy),
+        (Fault::Status(507, None), Trouble::ServerFull),
+        (Fault::Status(302, None), Trouble::Strange),
+        (Fault::Status(400, None), Trouble::Refused),
+        (
+            Fault::Garbage("<html>a certificate (401)</html>"),
+            Trouble::Strange,
+        ),
+        (Fault::WrongCounts, Trouble::Strange),
+        (
+            Fault::Slow(Duration::from_millis(1_500)),
+            Trouble::Unreachable,
+        ),
+    ] {
+        let server = Server::start([]).await;
+        *server.shared.always.lock() = Some(fault.clone());
+        let device = Device::start(client(&server.url()), 5);
+        until("the trouble", || {
+            device.sync.status().last_trouble == Some(expected)
+        })
+        .await;
+        assert!(device.sync.status().last_error.is_some(), "{fault:?}");
+        device.sync.stop(Duration::from_secs(2)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -466,38 +502,6 @@ async fn enrolling_gives_a_token_or_a_reason() {
     }
 }
 
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
-
-fn authority() -> Authority {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let pem = params.self_signed(&key).unwrap().pem();
-    Authority {
-        issuer: Issuer::new(params, key),
-        pem,
-    }
-}
-
-fn rustls_config(authority: &Authority, alpn: &[&str]) -> axum_server::tls_rustls::RustlsConfig {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority.issuer).unwrap();
-    let mut config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
-        .unwrap();
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(config))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_by_an_own_authority_with_http_2_and_1() {
     let ours = authority();
@@ -536,7 +540,7 @@ async fn tls_by_an_own_authority_with_http_2_and_1() {
         let system = Client::new(&options(&url)).unwrap();
         for client in [others, system] {
             let error = client.policy(None).await.map(|_| ()).unwrap_err();
-            assert!(error.to_string().contains("certificate"), "{error}");
+            assert_eq!(error.trouble(), Trouble::Certificate, "{error}");
         }
         assert!(Client::new(&with_ca("not a certificate")).is_err());
     }

@@ -1,0 +1,151 @@
+//! A server that doesn't take the token, and one whose certificate nobody here vouches for.
+
+use std::sync::atomic::Ordering;
+
+use snag_spool::{NewRecord, Place, Spool, SpoolOptions};
+use snag_wire::{EventKind, EventRecord, LabelHash, Record};
+
+use super::*;
+
+/// Leaves records as an earlier run would.
+fn leave_records(folder: &Path, count: u32) {
+    let paths = Paths::at(folder.join("snag")).unwrap();
+    let (spool, _) = Spool::open(paths.root(), SpoolOptions::default()).unwrap();
+    let record = |number: u32| NewRecord {
+        at_ms: 1_700_000_000_000 + i64::from(number),
+        place: Place {
+            session: 1,
+            app: "erp".into(),
+            screen: LabelHash([3; 8]),
+        },
+        path: Vec::new(),
+        record: Record::Event(EventRecord {
+            seq: 0,
+            kind: EventKind::Click,
+            detail: None,
+            role: None,
+            label: None,
+            context: 0,
+            t_ms: 0,
+            count: 1,
+            duration_ms: 0,
+        }),
+    };
+    let records: Vec<_> = (0..count).map(record).collect();
+    spool.append(&records, None).unwrap();
+}
+
+/// The problems that the person reads, by key.
+fn keys(host: &Host) -> Vec<String> {
+    let problems = host.overview().problems;
+    problems.into_iter().map(|problem| problem.key).collect()
+}
+
+fn server_line(host: &Host) -> String {
+    let lines = host.health();
+    let line = lines.iter().find(|line| line.source == "server");
+    line.expect("a line for the server").sentence.key.clone()
+}
+
+/// Says something while nothing can leave.
+async fn say(host: &Host) -> Uuid {
+    until("the enrolment", || !host.overview().organisation.is_empty()).await;
+    let form = host.feedback_open(Opening::default()).await;
+    let mut draft = form.draft;
+    draft.description = "It stays".into();
+    host.feedback_send(&draft).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_not_taken_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    server.shared.knows_nobody.store(true, Ordering::SeqCst);
+    enrol(folder.path(), &server.address());
+    leave_records(folder.path(), 7);
+    let host = start(folder.path()).await;
+    let mut events = host.events();
+    say(&host).await;
+    until("the sentence", || {
+        keys(&host) == ["problem.unauthorized"]
+            && server_line(&host) == "health.server_unauthorized"
+    })
+    .await;
+    let overview = host.overview();
+    assert_eq!(overview.problems[0].values["count"], "7");
+    assert!(overview.offline);
+    let refused = host.sync_now().await;
+    assert_eq!(refused.unwrap_err().key, "problem.unauthorized");
+    let overview = host.overview();
+    assert_eq!(
+        (overview.waiting_records, overview.waiting_feedback),
+        (7, 1)
+    );
+    assert_eq!(
+        host.conversations()[0].state,
+        SubmissionState::Waiting,
+        "not refused: it may go later"
+    );
+    assert!(folder.path().join("snag/identity.json").exists());
+
+    server.shared.knows_nobody.store(false, Ordering::SeqCst);
+    host.sync_now().await.unwrap();
+    let sent = tokio::time::timeout(Duration::from_secs(20), events.recv()).await;
+    assert!(
+        matches!(sent, Ok(Ok(HostEvent::FeedbackSent { .. }))),
+        "{sent:?}"
+    );
+    let overview = host.overview();
+    assert_eq!(
+        (overview.waiting_records, overview.waiting_feedback),
+        (0, 0)
+    );
+    assert!(keys(&host).is_empty() && !overview.offline, "{overview:?}");
+    let seen = server.shared.seen.lock().clone();
+    assert_eq!(seen.records, (1..=7).collect::<Vec<_>>());
+    assert_eq!(seen.words.len(), 1);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_a_server_that_nobody_vouches_for_nothing_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, others) = (tls::authority(), tls::authority());
+    let server = Server::with(Some(tls::rustls_config(&ours, &["http/1.1"]))).await;
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, &others.pem).unwrap();
+    enrol_by(folder.path(), &server.address(), Some(ca.clone()));
+    leave_records(folder.path(), 3);
+    let host = start(folder.path()).await;
+    say(&host).await;
+    until("the sentence", || {
+        keys(&host) == ["problem.certificate"] && server_line(&host) == "health.server_certificate"
+    })
+    .await;
+    let refused = host.sync_now().await;
+    assert_eq!(refused.unwrap_err().key, "problem.certificate");
+    let looked = host.knows_looked().await;
+    assert_eq!(looked.unwrap_err().key, "problem.certificate");
+    let overview = host.overview();
+    assert_eq!(
+        (overview.waiting_records, overview.waiting_feedback),
+        (3, 1)
+    );
+    host.stop().await;
+    drop(host);
+    assert_eq!(server.shared.seen.lock().requests, 0, "not even a request");
+
+    // IT names the right authority: all of it goes.
+    std::fs::write(&ca, &ours.pem).unwrap();
+    let host = start(folder.path()).await;
+    until("everything is sent", || {
+        let overview = host.overview();
+        overview.waiting_feedback == 0 && !overview.organisation.is_empty()
+    })
+    .await;
+    host.sync_now().await.unwrap();
+    let seen = server.shared.seen.lock().clone();
+    assert_eq!((seen.records.len(), seen.words.len()), (3, 1));
+    assert!(keys(&host).is_empty());
+    host.stop().await;
+}
