@@ -172,7 +172,7 @@ async fn form(host: &Host, paths: &Paths, opening: Opening) {
     assert!(
         sources
             .iter()
-            .any(|source| source.is_screen && source.id == "screen:0")
+            .any(|source| source.is_screen && source.id.starts_with("screen:0"))
     );
     let window = sources
         .iter()

@@ -87,6 +87,26 @@ pub struct Overview {
     pub version: String,
 }
 
+impl Overview {
+    /// What is shown before the first look: nothing is known, and nothing captured.
+    #[must_use]
+    pub fn blank(version: &str) -> Self {
+        Self {
+            icon: Icon::Attention,
+            capture: CaptureState::NotEnrolled,
+            organisation: String::new(),
+            contact: String::new(),
+            waiting_records: 0,
+            waiting_feedback: 0,
+            last_sent_at: None,
+            offline: false,
+            unread_replies: 0,
+            problems: Vec::new(),
+            version: version.to_owned(),
+        }
+    }
+}
+
 /// For how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -179,7 +199,7 @@ pub struct FirstRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct PictureSource {
-    /// `screen:0`, `window:0x1e00007`.
+    /// `screen:0:DP-1`, `window:0x1e00007`.
     pub id: String,
     /// The monitor's name or the program's.
     pub name: String,

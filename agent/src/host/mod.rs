@@ -55,7 +55,7 @@ use crate::desktop::journal;
 use crate::desktop::pause::Pause;
 use crate::desktop::scope::Acknowledged;
 use crate::desktop::settings::{Managed, SettingsStore};
-use crate::desktop::view::{CaptureState, Icon, Overview, PauseFor, Sentence};
+use crate::desktop::view::{Overview, PauseFor, Sentence};
 use crate::sdk::Sdk;
 use crate::sync::LabelStore;
 use ask::Questions;
@@ -164,7 +164,7 @@ impl Host {
         let said = paths.feedback();
         let questions = Questions::load(&paths);
         let (found, to_ask) = tokio::sync::mpsc::unbounded_channel();
-        let (overview, _) = watch::channel(blank());
+        let (overview, _) = watch::channel(Overview::blank(VERSION));
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let shared = Arc::new(Shared {
             pause: Mutex::new(Pause::load(&paths.pause())),
@@ -381,21 +381,4 @@ fn open_spool(paths: &Paths, journal_ms: u64) -> Result<Arc<Spool>, SpoolError> 
     let (spool, report) = Spool::open(paths.root(), options)?;
     warn_of(&report);
     Ok(Arc::new(spool))
-}
-
-/// What is shown before the first look.
-fn blank() -> Overview {
-    Overview {
-        icon: Icon::Attention,
-        capture: CaptureState::NotEnrolled,
-        organisation: String::new(),
-        contact: String::new(),
-        waiting_records: 0,
-        waiting_feedback: 0,
-        last_sent_at: None,
-        offline: false,
-        unread_replies: 0,
-        problems: Vec::new(),
-        version: VERSION.to_owned(),
-    }
 }

@@ -342,13 +342,30 @@ pub(super) fn sources() -> Result<Vec<PictureSource>, ScreenshotError> {
     Ok(sources)
 }
 
+/// A monitor's id has its name, because numbers move up when one is unplugged: a picture of another screen than the one
+/// that was chosen could show what nobody meant to send.
 fn screen_source(number: usize, monitor: &Monitor) -> PictureSource {
     PictureSource {
-        id: format!("screen:{number}"),
+        id: match monitor.name.as_str() {
+            "" => format!("screen:{number}"),
+            name => format!("screen:{number}:{name}"),
+        },
         name: monitor.name.clone(),
         is_screen: true,
         size: monitor.size,
     }
+}
+
+/// The monitor that an id (without its kind) names, and its number now.
+fn chosen<'a>(monitors: &'a [Monitor], id: &str) -> Option<(usize, &'a Monitor)> {
+    if let Some((_, name)) = id.split_once(':') {
+        return monitors
+            .iter()
+            .enumerate()
+            .find(|(_, monitor)| monitor.name == name);
+    }
+    let number: usize = id.parse().ok()?;
+    monitors.get(number).map(|monitor| (number, monitor))
 }
 
 pub(super) fn take(source: Option<&str>) -> Result<Shot, ScreenshotError> {
@@ -383,8 +400,7 @@ pub(super) fn take(source: Option<&str>) -> Result<Shot, ScreenshotError> {
             screen_source(here, &monitors[here]),
         ),
         Some(("screen", number)) => {
-            let number: usize = number.parse().map_err(|_| ScreenshotError::Gone)?;
-            let monitor = monitors.get(number).ok_or(ScreenshotError::Gone)?;
+            let (number, monitor) = chosen(&monitors, number).ok_or(ScreenshotError::Gone)?;
             (x.screen(monitor)?, screen_source(number, monitor))
         }
         Some(("window", id)) => {

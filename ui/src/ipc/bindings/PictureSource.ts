@@ -6,7 +6,7 @@ import type { Size } from "./Size";
  */
 export type PictureSource = { 
 /**
- * `screen:0`, `window:0x1e00007`.
+ * `screen:0:DP-1`, `window:0x1e00007`.
  */
 id: string, 
 /**
