@@ -95,7 +95,10 @@ impl Scope {
     /// Names this scope: another scope has another version.
     #[must_use]
     pub fn version(&self) -> String {
-        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        // The JSON of names, numbers and lists of text, which can't fail. If it ever did, a version that is new each
+        // time would keep the page from being acknowledged, where an empty text would name any scope.
+        let bytes =
+            serde_json::to_vec(self).unwrap_or_else(|_| uuid::Uuid::new_v4().as_bytes().to_vec());
         let digest = Sha256::digest(&bytes);
         digest[..8]
             .iter()

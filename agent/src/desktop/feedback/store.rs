@@ -1,4 +1,4 @@
-//! Submissions that wait, were sent or refused, with their replies: a file each.
+//! Submissions that wait, were sent or refused, with their replies.
 //!
 //! **Invariants:** what was accepted here is on disk, or the caller is told; submissions leave in the order in which
 //! they were made; the picture goes as soon as the server has it, the words stay as the person's side of the
@@ -9,12 +9,11 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use snag_wire::{Category, Reply};
 use uuid::Uuid;
 
+use super::files::{Files, Item};
 use super::submission::Outgoing;
-use crate::config::{create_private_dir, write_private};
 use crate::desktop::view::{Conversation, Message, Sentence, SubmissionState};
 
 /// Submissions that may wait: with pictures, some hundred megabytes at the very most.
@@ -25,28 +24,6 @@ const CONVERSATIONS_MAX: usize = 200;
 
 /// Replies kept of one conversation.
 const MESSAGES_MAX: usize = 200;
-
-/// A submission and what became of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Item {
-    /// Rises with each submission.
-    order: u64,
-    id: Uuid,
-    at: Timestamp,
-    category: Category,
-    description: String,
-    app: String,
-    /// The exact body; empty once the server has it.
-    body: String,
-    /// The picture's type while it waits; its bytes are in a file beside.
-    picture: Option<String>,
-    /// The server has the words.
-    posted: bool,
-    state: SubmissionState,
-    messages: Vec<Message>,
-    /// Replies that were seen.
-    seen: usize,
-}
 
 /// What to do next for a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +48,7 @@ pub enum Next {
 
 /// All submissions.
 pub struct Store {
-    folder: PathBuf,
+    files: Files,
     state: Mutex<State>,
 }
 
@@ -87,68 +64,15 @@ impl Store {
     /// Reads what is there; pictures of no submission are removed.
     #[must_use]
     pub fn load(folder: PathBuf) -> Self {
-        let mut items: Vec<Item> = Vec::new();
-        let mut pictures = Vec::new();
-        for path in std::fs::read_dir(&folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-        {
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some("json") if path.file_name().is_some_and(|name| name != "replies.json") => {
-                    let read = std::fs::read(&path)
-                        .map_err(|error| error.to_string())
-                        .and_then(|bytes| {
-                            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
-                        });
-                    match read {
-                        Ok(item) => items.push(item),
-                        Err(error) => {
-                            tracing::error!(path = %path.display(), error, "a submission can't be read");
-                        }
-                    }
-                }
-                Some("picture") => pictures.push(path),
-                Some("tmp") => {
-                    let _ = std::fs::remove_file(&path);
-                }
-                _ => {}
-            }
-        }
-        items.sort_by_key(|item| item.order);
-        for path in pictures {
-            let wanted = items.iter().any(|item| {
-                item.picture.is_some()
-                    && path
-                        .file_stem()
-                        .is_some_and(|stem| stem == item.id.to_string().as_str())
-            });
-            if !wanted {
-                let _ = std::fs::remove_file(&path);
-            }
-        }
-        let after = std::fs::read(folder.join("replies.json"))
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
+        let files = Files::in_folder(folder);
+        let state = State {
+            items: files.load(),
+            after: files.replies_after(),
+        };
         Self {
-            folder,
-            state: Mutex::new(State { items, after }),
+            files,
+            state: Mutex::new(state),
         }
-    }
-
-    fn item_path(&self, id: Uuid) -> PathBuf {
-        self.folder.join(format!("{id}.json"))
-    }
-
-    fn picture_path(&self, id: Uuid) -> PathBuf {
-        self.folder.join(format!("{id}.picture"))
-    }
-
-    fn write(&self, item: &Item) -> io::Result<()> {
-        let bytes = serde_json::to_vec(item).map_err(io::Error::other)?;
-        write_private(&self.item_path(item.id), &bytes)
     }
 
     /// Takes a submission: once this returns it survives a crash and is sent when the server can be reached.
@@ -185,17 +109,7 @@ impl Store {
             messages: Vec::new(),
             seen: 0,
         };
-        create_private_dir(&self.folder)?;
-        let stored = match &outgoing.picture {
-            Some(picture) => write_private(&self.picture_path(item.id), &picture.bytes),
-            None => Ok(()),
-        }
-        .and_then(|()| self.write(&item));
-        if let Err(error) = stored {
-            let _ = std::fs::remove_file(self.picture_path(item.id));
-            let _ = std::fs::remove_file(self.item_path(item.id));
-            return Err(error.into());
-        }
+        self.files.add(&item, outgoing.picture.as_ref())?;
         state.items.push(item);
         self.forget_oldest(&mut state);
         Ok(())
@@ -211,7 +125,7 @@ impl Store {
                 return;
             };
             let item = state.items.remove(at);
-            let _ = std::fs::remove_file(self.item_path(item.id));
+            self.files.remove(item.id);
         }
     }
 
@@ -224,7 +138,7 @@ impl Store {
             (Some(mime), true) => Next::Picture {
                 id: item.id,
                 mime: mime.clone(),
-                path: self.picture_path(item.id),
+                path: self.files.picture_path(item.id),
             },
             _ => Next::Words {
                 id: item.id,
@@ -258,10 +172,7 @@ impl Store {
             item.body.clear();
             item.state = SubmissionState::Sent { at };
         })?;
-        match std::fs::remove_file(self.picture_path(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        self.files.remove_picture(id)
     }
 
     /// The server will never take it; it is kept with the reason.
@@ -303,7 +214,7 @@ impl Store {
         };
         let mut changed = item.clone();
         change(&mut changed);
-        self.write(&changed)?;
+        self.files.write(&changed)?;
         *item = changed.clone();
         Ok(Some(changed))
     }
@@ -353,9 +264,7 @@ impl Store {
         }
         let mut state = self.state.lock();
         if state.after != next_after {
-            create_private_dir(&self.folder)?;
-            let bytes = serde_json::to_vec(next_after).map_err(io::Error::other)?;
-            write_private(&self.folder.join("replies.json"), &bytes)?;
+            self.files.set_replies_after(next_after)?;
             next_after.clone_into(&mut state.after);
         }
         Ok(new)
@@ -431,12 +340,6 @@ pub struct Counts {
     pub refused: u64,
     /// Replies that weren't read.
     pub unread: u64,
-}
-
-impl Item {
-    fn waits(&self) -> bool {
-        self.state == SubmissionState::Waiting
-    }
 }
 
 #[cfg(test)]
