@@ -197,11 +197,17 @@ impl Desktop {
 
     /// The same, by the path of the script.
     pub fn program_of(&self, script: &Path, title: &str) -> Program {
+        self.program_with(script, title, &[])
+    }
+
+    /// The same, with variables of its environment.
+    pub fn program_with(&self, script: &Path, title: &str, variables: &[(&str, &str)]) -> Program {
         // The system's Python, as that is the one with GTK.
         let mut child = self
             .command("/usr/bin/python3")
             .arg(script)
             .arg(title)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -223,6 +229,16 @@ impl Desktop {
     /// A hand on this desktop.
     pub fn hand(&self) -> Hand {
         Hand::new(&self.display)
+    }
+
+    /// Sends the session bus a signal by name: after `STOP` it answers nothing until `CONT`.
+    pub fn signal_bus(&self, name: &str) {
+        self.bus.as_ref().expect("a bus").signal(name);
+    }
+
+    /// The session bus's address.
+    pub fn bus_address(&self) -> &str {
+        self.bus_address.as_deref().expect("a bus")
     }
 
     /// Ends the X server, as a crash would.
@@ -376,7 +392,8 @@ pub struct Hand {
 }
 
 impl Hand {
-    fn new(display: &str) -> Self {
+    /// A hand on the desktop of a display such as `:99`.
+    pub fn new(display: &str) -> Self {
         let (connection, screen) = wait_for("the X server answers", || {
             x11rb::connect(Some(display)).ok()
         });
@@ -494,6 +511,28 @@ impl Hand {
             .expect("sent");
         self.connection.flush().expect("flushed");
         wait_until("the window is active", || self.active() == Some(window));
+    }
+
+    /// Makes a window fill the screen, or not, as a program asks the window manager to, and waits until it does.
+    pub fn full_screen(&self, window: Window, fills: bool) {
+        let state = self.atom("_NET_WM_STATE");
+        let full = self.atom("_NET_WM_STATE_FULLSCREEN");
+        let event = ClientMessageEvent::new(32, window, state, [u32::from(fills), full, 0, 2, 0]);
+        let mask = EventMask::SUBSTRUCTURE_NOTIFY | EventMask::SUBSTRUCTURE_REDIRECT;
+        self.connection
+            .send_event(false, self.root, mask, event)
+            .expect("sent");
+        self.connection.flush().expect("flushed");
+        wait_until("the window manager has done so", || {
+            let reply = self
+                .connection
+                .get_property(false, window, state, AtomEnum::ATOM, 0, 64)
+                .expect("sent")
+                .reply()
+                .expect("a reply");
+            let told: Vec<u32> = reply.value32().map(Iterator::collect).unwrap_or_default();
+            told.contains(&full) == fills
+        });
     }
 
     /// Closes a window, as a task bar does.

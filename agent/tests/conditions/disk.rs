@@ -1,0 +1,214 @@
+//! A disk that becomes full while the host runs, and a folder that can't be written to.
+//!
+//! The children have a mount of their own, in a name space that ends with them.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+
+use snag_spool::{Spool, SpoolOptions};
+
+use super::*;
+use crate::desktop::{Desktop, EVERYTHING};
+use snag_agent::desktop::view::SubmissionState;
+use snag_agent::host::Opening;
+
+/// Where the program's dead button is, as the child is told.
+const PLACE: &str = "SNAG_TEST_CONDITIONS_PLACE";
+
+/// Makes a command of `unshare` that mounts a memory disk on the folder, does what `then` says, and becomes this program.
+fn on_own_disk(mut command: Command, test: &str, folder: &Path, then: &str) -> Command {
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    command.arg("--mount");
+    if !is_root {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command
+        .args(["sh", "-ec"])
+        .arg(format!(
+            "mount -t tmpfs -o size=64m,mode=700 tmpfs \"${FOLDER}\"; {then} exec \"$0\" \"$@\""
+        ))
+        .arg(std::env::current_exe().unwrap());
+    as_child(&mut command, test, folder);
+    command
+}
+
+#[test]
+fn a_disk_that_becomes_full_is_said_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let desktop = Desktop::start(EVERYTHING);
+    let program = desktop.program_of(&script(), "Orders");
+    let (x, y) = program.place("dead");
+    let command = desktop.command("unshare");
+    succeeds(
+        on_own_disk(command, "disk::full_child", folder.path(), "").env(PLACE, format!("{x} {y}")),
+    );
+}
+
+/// Takes all the room that is left.
+fn fill(folder: &Path) -> PathBuf {
+    let path = folder.join("filler");
+    let mut file = File::create(&path).unwrap();
+    for size in [1 << 20, 4_096, 1] {
+        let block = vec![7; size];
+        while file.write_all(&block).is_ok() {}
+    }
+    path
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_child() {
+    let Some(folder) = child_folder() else {
+        return;
+    };
+    let place = std::env::var(PLACE).unwrap();
+    let (x, y) = place.split_once(' ').unwrap();
+    let place = (x.parse().unwrap(), y.parse().unwrap());
+    let host = start_capturing(&folder).await;
+    let hand = Hand::new(&std::env::var("DISPLAY").unwrap());
+    rage(&hand, place);
+    until("records are stored", || {
+        host.knows_waiting(None)
+            .is_ok_and(|page| page.total > 0 && page.total == host.overview().waiting_records)
+    })
+    .await;
+    let full = || problems(&host).contains(&"problem.disk_full".to_owned());
+    assert!(!full());
+
+    let filler = fill(&folder);
+    rage(&hand, place);
+    until("the full disk is said", full).await;
+    assert_eq!(health(&host, "storage"), "health.storage_full");
+    let kept = host.knows_waiting(None).unwrap().total;
+    until("records wait in memory", || {
+        host.overview().waiting_records > kept
+    })
+    .await;
+    let at_most = host.overview().waiting_records;
+    // What the person says can't be kept: it is said, and the form has it still.
+    let form = host.feedback_open(Opening::default()).await;
+    assert!(form.picture.is_some(), "a picture needs no disk");
+    let mut draft = form.draft;
+    draft.description = "The disk is full".into();
+    let refused = host.feedback_save_draft(draft.clone()).unwrap_err();
+    assert_eq!(refused.key, "problem.disk_full");
+    let refused = host.feedback_send(&draft).unwrap_err();
+    assert_eq!(refused.key, "problem.disk_full");
+    let form = host.feedback_form().unwrap();
+    assert_eq!(form.draft.description, "The disk is full");
+    assert!(form.picture.is_some());
+    assert!(host.conversations().is_empty());
+    let left = std::fs::read_dir(folder.join("snag/feedback/items"));
+    assert_eq!(left.map_or(0, Iterator::count), 0, "no half of it is left");
+    // A pause holds, though it can't be kept for the next start.
+    let pause = host.pause(snag_agent::desktop::view::PauseFor::Hour);
+    assert_eq!(pause.unwrap_err().key, "problem.disk_full");
+    assert!(matches!(
+        host.overview().capture,
+        CaptureState::Paused { .. }
+    ));
+
+    std::fs::remove_file(filler).unwrap();
+    host.resume().unwrap();
+    until("it is stored again", || {
+        !full()
+            && host
+                .knows_waiting(None)
+                .is_ok_and(|page| page.total >= at_most)
+    })
+    .await;
+    let id = host.feedback_send(&draft).unwrap();
+    assert_eq!(host.conversations()[0].id, id);
+    assert_eq!(host.conversations()[0].state, SubmissionState::Waiting);
+    host.stop().await;
+    drop(host);
+    let (spool, report) = Spool::open(&folder.join("snag"), SpoolOptions::default()).unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    let seqs: Vec<u64> = spool
+        .peek(usize::MAX)
+        .unwrap()
+        .iter()
+        .map(|record| record.seq)
+        .collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    assert!(spool.drops().is_empty(), "{:?}", spool.drops());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    // An earlier run that was enrolled, then the disk was mounted for reading only.
+    let then = format!(
+        "mkdir -m 700 \"${FOLDER}/snag\"; printf '%s' \"$IDENTITY\" > \"${FOLDER}/snag/identity.json\"; \
+         mount -o remount,ro \"${FOLDER}\";"
+    );
+    let mut command = Command::new("unshare");
+    for name in ["DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"] {
+        command.env_remove(name);
+    }
+    command.env("IDENTITY", serde_json::to_string(&identity()).unwrap());
+    succeeds(&mut on_own_disk(
+        command,
+        "disk::read_only_child",
+        folder.path(),
+        &then,
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_only_child() {
+    let Some(folder) = child_folder() else {
+        return;
+    };
+    assert!(File::create(folder.join("x")).is_err());
+    let host = start(&folder).await;
+    until("it is said", || {
+        problems(&host).contains(&"problem.read_only".to_owned())
+    })
+    .await;
+    assert_eq!(health(&host, "storage"), "health.storage_read_only");
+    let CaptureState::Unavailable { reason } = host.overview().capture else {
+        panic!("{:?}", host.overview().capture)
+    };
+    assert_eq!(reason.key, "problem.read_only");
+    assert_eq!(
+        host.sync_now().await.unwrap_err().key,
+        "problem.not_enrolled"
+    );
+    let form = host.feedback_open(Opening::default()).await;
+    let mut draft = form.draft;
+    draft.description = "Nothing can be kept".into();
+    for refused in [
+        host.feedback_save_draft(draft.clone()).unwrap_err(),
+        host.feedback_send(&draft).unwrap_err(),
+    ] {
+        assert_eq!(refused.key, "problem.read_only");
+    }
+    assert_eq!(
+        host.feedback_form().unwrap().draft.description,
+        "Nothing can be kept"
+    );
+    let change = snag_agent::desktop::view::SettingsChange {
+        prompts: Some(false),
+        ..Default::default()
+    };
+    assert_eq!(
+        host.change_settings(&change).unwrap_err().key,
+        "problem.read_only"
+    );
+    host.stop().await;
+    drop(host);
+
+    // The programs that nobody sits at end with a sentence.
+    for (data_dir, says) in [("snag", "Read-only"), ("missing", "Read-only")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_snag-agent"))
+            .arg("--data-dir")
+            .arg(folder.join(data_dir))
+            .arg("run")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{said}");
+        assert!(said.contains(says) && !said.contains("panicked"), "{said}");
+    }
+}
