@@ -76,7 +76,7 @@ impl Host {
         let policy = self
             .shared
             .policy()
-            .ok_or_else(|| Sentence::plain("problem.not_enrolled"))?;
+            .ok_or_else(|| self.shared.no_device())?;
         let scope = self.shared.scope(&policy);
         if scope.version() != version {
             return Err(Sentence::new(

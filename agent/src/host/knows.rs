@@ -74,7 +74,7 @@ impl Host {
         let next = (records.len() > PAGE).then(|| records[PAGE - 1].seq);
         records.truncate(PAGE);
         let body = if after.is_none() {
-            self.next_body(spool)?
+            self.next_body(&spool)?
         } else {
             String::new()
         };
@@ -181,15 +181,11 @@ impl Host {
         device
             .as_ref()
             .map(|device| device.client.clone())
-            .ok_or_else(|| Sentence::plain("problem.not_enrolled"))
+            .ok_or_else(|| self.shared.no_device())
     }
 
     fn call_problem(&self, error: &CallError) -> Sentence {
-        let waiting = self
-            .shared
-            .spool
-            .as_ref()
-            .map_or(0, |spool| spool.waiting().records());
+        let waiting = self.shared.waiting_records();
         server_problem(error.trouble(), &error.to_string(), waiting)
     }
 

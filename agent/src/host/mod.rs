@@ -78,6 +78,9 @@ const EVENTS_MAX: usize = 64;
 /// How often replies are asked for: a desk answers within hours, and a person who waits asks by looking.
 const REPLIES_EVERY: Duration = Duration::from_secs(60);
 
+/// How long a local SDK that couldn't start is left alone.
+const SDK_AGAIN: Duration = Duration::from_secs(5);
+
 /// How a host behaves.
 #[derive(Debug, Clone)]
 pub struct HostOptions {
@@ -144,8 +147,8 @@ impl Host {
             Some(Identity::load(&paths.identity())?)
         };
         let opening = paths.clone();
-        let journal_ms = if options.asks { journal::KEPT_MS } else { 0 };
-        let opened = tokio::task::spawn_blocking(move || open_spool(&opening, journal_ms))
+        let asks = options.asks;
+        let opened = tokio::task::spawn_blocking(move || open_spool(&opening, asks))
             .await
             .map_err(|_| HostError::ThreadEnded)?;
         let spool = match opened {
@@ -174,7 +177,7 @@ impl Host {
             paths,
             options,
             runtime: tokio::runtime::Handle::current(),
-            spool,
+            spool: Mutex::new(spool),
             labels: Arc::new(LabelStore::new()),
             settings: Mutex::new(settings),
             settings_version: AtomicU64::new(0),
@@ -197,8 +200,8 @@ impl Host {
             events,
             stopping: AtomicBool::new(false),
         });
-        if let (Some(identity), Ok(spool)) = (identity, &shared.spool) {
-            let device = Device::start(identity, spool, &shared.labels, &shared.sent)?;
+        if let (Some(identity), Ok(spool)) = (identity, shared.spool()) {
+            let device = Device::start(identity, &spool, &shared.labels, &shared.sent)?;
             let never = shared.settings.lock().settings("").never_apps.value;
             convert::policy(&device.policy, &never)?;
             *shared.device.lock() = Some(device);
@@ -227,14 +230,30 @@ impl Host {
             told,
             thread: Arc::new(tokio::sync::Mutex::new(Some(has_ended))),
         };
-        if host.shared.options.sdk {
-            match Sdk::start(host.clone(), host.shared.paths.sdk()).await {
-                Ok(sdk) => *host.shared.sdk.lock() = Some(sdk),
-                // Everything else works without it.
-                Err(error) => tracing::error!(%error, "the local SDK can't start"),
-            }
+        if host.shared.options.sdk
+            && let Err(error) = host.start_sdk().await
+        {
+            // Everything else works without it, and there may be room for its file later.
+            tracing::error!(%error, "the local SDK can't start, and is tried again");
+            let again = host.clone();
+            let task = tokio::spawn(async move {
+                while again.start_sdk().await.is_err() {
+                    tokio::time::sleep(SDK_AGAIN).await;
+                }
+            });
+            host.shared.tasks.lock().push(task.abort_handle());
         }
         Ok(host)
+    }
+
+    async fn start_sdk(&self) -> std::io::Result<()> {
+        let sdk = Sdk::start(self.clone(), self.shared.paths.sdk()).await?;
+        let mut place = self.shared.sdk.lock();
+        // Stopping takes what is in its place by then, and would miss what comes later.
+        if !self.shared.is_stopping() {
+            *place = Some(sdk);
+        }
+        Ok(())
     }
 
     /// Waits until capture ends by itself. Only where nobody is asked: the app's host goes on until it is stopped.
@@ -276,13 +295,8 @@ impl Host {
         }
         // A status that says "running" would be believed for half a minute.
         let removed = std::fs::remove_file(self.shared.paths.status());
-        let waiting = self
-            .shared
-            .spool
-            .as_ref()
-            .map_or(0, |spool| spool.waiting().records());
         tracing::info!(
-            waiting_records = waiting,
+            waiting_records = self.shared.waiting_records(),
             status_removed = removed.is_ok(),
             "stopped"
         );
@@ -348,7 +362,7 @@ impl Host {
             .lock()
             .as_ref()
             .map(|device| Arc::clone(&device.sync))
-            .ok_or_else(|| Sentence::plain("problem.not_enrolled"))?;
+            .ok_or_else(|| self.shared.no_device())?;
         self.shared.post.notify_one();
         sync.fetch_policy().await;
         let flushed = sync.flush(Duration::from_secs(30)).await;
@@ -373,9 +387,10 @@ impl Host {
     }
 }
 
-fn open_spool(paths: &Paths, journal_ms: u64) -> Result<Arc<Spool>, SpoolError> {
+/// Opens the spool; where somebody is asked, with copies of what was recorded for them to see.
+fn open_spool(paths: &Paths, asks: bool) -> Result<Arc<Spool>, SpoolError> {
     let options = SpoolOptions {
-        journal_ms,
+        journal_ms: if asks { journal::KEPT_MS } else { 0 },
         ..SpoolOptions::default()
     };
     let (spool, report) = Spool::open(paths.root(), options)?;

@@ -115,8 +115,8 @@ impl Host {
 
     fn storage_line(&self) -> HealthLine {
         let storing = self.shared.capture.lock().store_problem.clone();
-        let problem = match &self.shared.spool {
-            Err(problem) => Some(problem.clone()),
+        let problem = match self.shared.spool() {
+            Err(problem) => Some(problem),
             Ok(_) => storing.or_else(|| {
                 let sync = self.shared.sync_status()?;
                 let trouble = sync.last_trouble.filter(|trouble| trouble.is_here())?;

@@ -69,7 +69,7 @@ pub(super) struct Shared {
     pub(super) options: HostOptions,
     pub(super) runtime: tokio::runtime::Handle,
     /// The spool, or why there is none.
-    pub(super) spool: Result<Arc<Spool>, Sentence>,
+    pub(super) spool: Mutex<Result<Arc<Spool>, Sentence>>,
     pub(super) labels: Arc<LabelStore>,
     pub(super) sent: Arc<SentLog>,
     pub(super) settings: Mutex<SettingsStore>,
@@ -142,8 +142,22 @@ impl Shared {
     }
 
     /// The spool, or the sentence that says why there is none.
-    pub(super) fn spool(&self) -> Result<&Arc<Spool>, Sentence> {
-        self.spool.as_ref().map_err(Clone::clone)
+    pub(super) fn spool(&self) -> Result<Arc<Spool>, Sentence> {
+        self.spool.lock().clone()
+    }
+
+    /// Records that wait to be sent, as far as they are stored.
+    pub(super) fn waiting_records(&self) -> u64 {
+        self.spool().map_or(0, |spool| spool.waiting().records())
+    }
+
+    /// Why there is no device: what keeps its identity from being read comes before that there is none.
+    pub(super) fn no_device(&self) -> Sentence {
+        if let Err(reason) = self.spool() {
+            return reason;
+        }
+        let problem = self.identity_problem.lock().clone();
+        problem.unwrap_or_else(|| Sentence::plain("problem.not_enrolled"))
     }
 
     /// What could be collected under a policy.
@@ -193,8 +207,8 @@ impl Shared {
     /// Whether this desktop is captured at `now`.
     pub(super) fn gate(&self, now: &Zoned) -> Gate {
         let unavailable = |reason: Sentence| Gate::Closed(CaptureState::Unavailable { reason });
-        if let Err(reason) = &self.spool {
-            return unavailable(reason.clone());
+        if let Err(reason) = self.spool() {
+            return unavailable(reason);
         }
         if let Some(reason) = self.identity_problem.lock().clone() {
             return unavailable(reason);
@@ -270,7 +284,6 @@ impl Shared {
         };
         let policy = self.policy();
         let sync = self.sync_status();
-        let waiting = self.spool.as_ref().ok().map(|spool| spool.waiting());
         let problems = self.problems(sync.as_ref());
         let offline = sync
             .as_ref()
@@ -297,7 +310,7 @@ impl Shared {
                 .as_ref()
                 .map(|policy| policy.organisation.contact.clone())
                 .unwrap_or_default(),
-            waiting_records: waiting.map_or(0, |waiting| waiting.records()) + pending,
+            waiting_records: self.waiting_records() + pending,
             waiting_feedback: said.waiting,
             last_sent_at: self.sent.last_at(),
             offline,
@@ -309,15 +322,12 @@ impl Shared {
 
     fn problems(&self, sync: Option<&SyncStatus>) -> Vec<Sentence> {
         let mut problems = Vec::new();
-        if let Err(reason) = &self.spool {
-            problems.push(reason.clone());
+        if let Err(reason) = self.spool() {
+            problems.push(reason);
         }
         problems.extend(self.capture.lock().store_problem.clone());
         if let Some(trouble) = sync.and_then(|sync| sync.last_trouble) {
-            let waiting = self
-                .spool
-                .as_ref()
-                .map_or(0, |spool| spool.waiting().records());
+            let waiting = self.waiting_records();
             let why = sync.and_then(|sync| sync.last_error.as_deref());
             let problem = server_problem(trouble, why.unwrap_or_default(), waiting);
             // A full disk keeps records from being stored and from being sent; it is said once.

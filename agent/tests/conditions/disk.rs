@@ -137,22 +137,60 @@ async fn full_child() {
 #[test]
 fn a_folder_that_cannot_be_written_to_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    // An earlier run that was enrolled, then the disk was mounted for reading only.
+    let then = format!("mount -o remount,ro \"${FOLDER}\";");
+    succeeds(&mut enrolled("disk::read_only_child", folder.path(), &then));
+}
+
+#[test]
+fn a_disk_that_is_full_at_the_start_is_said_until_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let then = format!("cat /dev/zero > \"${FOLDER}/filler\" || true;");
+    succeeds(&mut enrolled(
+        "disk::full_at_start_child",
+        folder.path(),
+        &then,
+    ));
+}
+
+/// A child without a display, on whose disk an earlier run was enrolled.
+fn enrolled(test: &str, folder: &Path, then: &str) -> Command {
     let then = format!(
-        "mkdir -m 700 \"${FOLDER}/snag\"; printf '%s' \"$IDENTITY\" > \"${FOLDER}/snag/identity.json\"; \
-         mount -o remount,ro \"${FOLDER}\";"
+        "mkdir -m 700 \"${FOLDER}/snag\"; printf '%s' \"$IDENTITY\" > \"${FOLDER}/snag/identity.json\"; {then}"
     );
     let mut command = Command::new("unshare");
     for name in ["DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"] {
         command.env_remove(name);
     }
     command.env("IDENTITY", serde_json::to_string(&identity()).unwrap());
-    succeeds(&mut on_own_disk(
-        command,
-        "disk::read_only_child",
-        folder.path(),
-        &then,
+    on_own_disk(command, test, folder, &then)
+}
+
+/// Waits until a host does its work that couldn't when it started.
+async fn goes_on(host: &Host, folder: &Path) {
+    until("it goes on", || {
+        host.overview().capture == CaptureState::NotAcknowledged
+    })
+    .await;
+    assert_eq!(host.overview().organisation, "Example");
+    assert_eq!(health(host, "storage"), "health.ok.storage");
+    until("the local SDK", || folder.join("snag/sdk.json").exists()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_at_start_child() {
+    let Some(folder) = child_folder() else {
+        return;
+    };
+    let host = start(&folder).await;
+    until("it is said", || problems(&host) == ["problem.disk_full"]).await;
+    assert_eq!(health(&host, "storage"), "health.storage_full");
+    assert!(matches!(
+        host.overview().capture,
+        CaptureState::Unavailable { .. }
     ));
+    std::fs::remove_file(folder.join("filler")).unwrap();
+    goes_on(&host, &folder).await;
+    host.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,7 +211,8 @@ async fn read_only_child() {
     assert_eq!(reason.key, "problem.read_only");
     assert_eq!(
         host.sync_now().await.unwrap_err().key,
-        "problem.not_enrolled"
+        "problem.read_only",
+        "not that it belongs to nobody, which can't be known"
     );
     let form = host.feedback_open(Opening::default()).await;
     let mut draft = form.draft;
@@ -196,10 +235,20 @@ async fn read_only_child() {
         host.change_settings(&change).unwrap_err().key,
         "problem.read_only"
     );
+    // The folder can be written to again: it goes on without a new start.
+    let remount = |how: &str| {
+        let mut mount = Command::new("mount");
+        let status = mount.args(["-o", how]).arg(&folder).status();
+        assert!(status.unwrap().success());
+    };
+    remount("remount,rw");
+    goes_on(&host, &folder).await;
+    host.feedback_send(&draft).unwrap();
     host.stop().await;
     drop(host);
 
     // The programs that nobody sits at end with a sentence.
+    remount("remount,ro");
     for (data_dir, says) in [("snag", "Read-only"), ("missing", "Read-only")] {
         let output = Command::new(env!("CARGO_BIN_EXE_snag-agent"))
             .arg("--data-dir")

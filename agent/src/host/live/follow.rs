@@ -12,8 +12,22 @@ use crate::convert;
 use crate::desktop::view::Sentence;
 use crate::host::device::Device;
 use crate::host::events::HostEvent;
+use crate::host::open_spool;
 
 impl Live {
+    /// Opens the spool where that couldn't be done: there may be room by now.
+    pub(super) fn follow_spool(&mut self) {
+        if self.shared.spool().is_ok() || self.try_spool.elapsed() < TRY_AGAIN {
+            return;
+        }
+        self.try_spool = Instant::now();
+        let opened = open_spool(&self.shared.paths, self.shared.options.asks);
+        if opened.is_ok() {
+            tracing::info!("records can be stored now");
+        }
+        *self.shared.spool.lock() = opened.map_err(|error| Sentence::from(&error));
+    }
+
     /// Finds out whom the device is enrolled with, where that isn't known.
     pub(super) fn follow_device(&mut self) {
         if self.shared.device.lock().is_some()
@@ -22,14 +36,14 @@ impl Live {
             return;
         }
         self.try_identity = Some(Instant::now());
-        let Ok(spool) = &self.shared.spool else {
+        let Ok(spool) = self.shared.spool() else {
             return;
         };
         let problem = match Identity::load(&self.shared.paths.identity()) {
             Ok(identity) => {
                 let _runtime = self.shared.runtime.enter();
                 let (labels, sent) = (&self.shared.labels, &self.shared.sent);
-                match Device::start(identity, spool, labels, sent) {
+                match Device::start(identity, &spool, labels, sent) {
                     Ok(device) => {
                         tracing::info!(server = device.identity.server, "enrolled");
                         *self.shared.device.lock() = Some(device);

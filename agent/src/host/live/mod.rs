@@ -67,6 +67,8 @@ pub(super) struct Live {
     following: Option<(u64, u64)>,
     /// Inputs of the SDK that wait for what happened before them.
     said: VecDeque<Input>,
+    /// When the spool was tried last; the first time was before this thread.
+    try_spool: Instant,
     try_identity: Option<Instant>,
     try_capture: Option<Instant>,
     widening_told: Option<u64>,
@@ -89,6 +91,7 @@ impl Live {
             crossed: Arc::default(),
             following: None,
             said: VecDeque::new(),
+            try_spool: Instant::now(),
             try_identity: None,
             try_capture: None,
             widening_told: None,
@@ -103,6 +106,7 @@ impl Live {
         let mut active = true;
         let mut result = Ok(());
         while !self.shared.is_stopping() {
+            self.follow_spool();
             self.follow_device();
             self.follow_policy();
             let gate = self.shared.gate(&Zoned::now());
@@ -263,10 +267,10 @@ impl Live {
     fn open(&mut self) -> Result<(), HostError> {
         if self.pipeline.is_none()
             && let Some(Ok(policy)) = self.policy()
-            && let Ok(spool) = &self.shared.spool
+            && let Ok(spool) = self.shared.spool()
         {
             let thresholds = policy.thresholds;
-            match Pipeline::live(policy, Arc::clone(spool), Arc::clone(&self.shared.labels)) {
+            match Pipeline::live(policy, spool, Arc::clone(&self.shared.labels)) {
                 Ok(mut pipeline) => {
                     let shared = Arc::clone(&self.shared);
                     let crossed = Arc::clone(&self.crossed);
@@ -394,7 +398,7 @@ impl Live {
         if before.is_some() && self.shared.capture.lock().store_problem.is_none() {
             tracing::info!("records are stored again");
         }
-        if let Ok(spool) = &self.shared.spool {
+        if let Ok(spool) = self.shared.spool() {
             for report in spool.take_reports() {
                 warn_of(&report);
             }

@@ -14,7 +14,7 @@ use crate::status::Status;
 impl Live {
     /// Writes the file that `snag-agent status` reads.
     pub(super) fn tell(&self) {
-        let Ok(spool) = &self.shared.spool else {
+        let Ok(spool) = self.shared.spool() else {
             return;
         };
         let waiting = spool.waiting();
