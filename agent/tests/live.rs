@@ -5,6 +5,8 @@
 
 #[path = "../capture/tests/desktop/mod.rs"]
 mod desktop;
+#[path = "common/notifications.rs"]
+mod notifications;
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -33,6 +35,15 @@ fn main() {
 fn person() {
     let folder = tempfile::tempdir().unwrap();
     let desktop = Desktop::start(EVERYTHING);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let _daemon = runtime.block_on(notifications::daemon(
+        desktop.bus_address(),
+        &std::sync::Arc::default(),
+    ));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("capture/tests/desktop/program.py");
     let program = desktop.program_of(&script, "Orders");
     let mut child = desktop

@@ -11,7 +11,7 @@ const DEADLINE: Duration = Duration::from_millis(800);
 pub(super) trait Desktop: Send + Sync {
     /// Whether the window with the focus fills the screen; none where that can't be told.
     fn full_screen(&self) -> impl Future<Output = Option<bool>> + Send;
-    /// Whether notifications are held back.
+    /// Whether a notification wouldn't be seen: they are held back, or nothing here shows them.
     fn do_not_disturb(&self) -> impl Future<Output = bool> + Send;
 }
 
@@ -26,12 +26,11 @@ impl Desktop for Session {
     }
 
     async fn do_not_disturb(&self) -> bool {
-        // No D-Bus means no notifications, and nothing to hold back.
         // A bus that doesn't answer in time leaves it unknown, which counts against asking.
-        let Ok(held_back) = tokio::time::timeout(DEADLINE, linux::held_back()).await else {
-            return true;
-        };
-        held_back.unwrap_or(false)
+        // Each has its own time, which begins with the question.
+        tokio::time::timeout(DEADLINE, linux::held_back())
+            .await
+            .unwrap_or(true)
             || tokio::time::timeout(DEADLINE, linux::gnome_banners_off())
                 .await
                 .unwrap_or(true)
@@ -77,27 +76,27 @@ mod linux {
         Some(property(window, b"_NET_WM_STATE", AtomEnum::ATOM)?.contains(&full))
     }
 
-    /// What the notification daemon says: dunst's `paused`, the `Inhibited` of KDE and others.
-    pub(super) async fn held_back() -> Option<bool> {
-        let bus = zbus::Connection::session().await.ok()?;
-        let mut any = None;
-        for (interface, property) in [
-            ("org.dunstproject.cmd0", "paused"),
-            ("org.freedesktop.Notifications", "Inhibited"),
-        ] {
-            let proxy = zbus::Proxy::new(
-                &bus,
-                "org.freedesktop.Notifications",
-                "/org/freedesktop/Notifications",
-                interface,
-            )
-            .await
-            .ok()?;
-            if let Ok(held) = proxy.get_property::<bool>(property).await {
-                any = Some(any.unwrap_or(false) | held);
+    const DAEMON: &str = "org.freedesktop.Notifications";
+    const PATH: &str = "/org/freedesktop/Notifications";
+
+    /// What the notification daemon says: dunst's `paused`, the `Inhibited` of KDE and others. Where there is none, a
+    /// question would be seen by nobody, and still be the one of this hour.
+    pub(super) async fn held_back() -> bool {
+        asked_daemon().await.unwrap_or(true)
+    }
+
+    async fn asked_daemon() -> zbus::Result<bool> {
+        let bus = zbus::Connection::session().await?;
+        let daemon = zbus::Proxy::new(&bus, DAEMON, PATH, DAEMON).await?;
+        let _: Vec<String> = daemon.call("GetCapabilities", &()).await?;
+        for (interface, property) in [("org.dunstproject.cmd0", "paused"), (DAEMON, "Inhibited")] {
+            let about = zbus::Proxy::new(&bus, DAEMON, PATH, interface).await?;
+            // Most daemons have one of them at most.
+            if let Ok(true) = about.get_property::<bool>(property).await {
+                return Ok(true);
             }
         }
-        any
+        Ok(false)
     }
 
     /// GNOME keeps it among its settings, which no interface on the bus tells.

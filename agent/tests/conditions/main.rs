@@ -8,6 +8,9 @@
 #[path = "../../capture/tests/desktop/mod.rs"]
 mod desktop;
 
+#[path = "../common/notifications.rs"]
+mod notifications;
+
 mod disk;
 mod quiet;
 mod screens;

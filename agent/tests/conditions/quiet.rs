@@ -1,57 +1,15 @@
 //! A desktop that doesn't want to be disturbed: nothing is asked then, and what wasn't asked isn't counted.
 
-use std::process::Stdio;
+use std::process::{ChildStdin, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use snag_agent::host::HostEvent;
 
 use super::*;
-use crate::desktop::{Desktop, EVERYTHING, Ended, Lines, wait_until};
-
-#[derive(Default)]
-struct Held {
-    paused: AtomicBool,
-    inhibited: AtomicBool,
-}
-
-/// What most notification daemons have.
-struct Notifications(Arc<Held>);
-
-#[zbus::interface(name = "org.freedesktop.Notifications")]
-impl Notifications {
-    #[zbus(property)]
-    async fn inhibited(&self) -> bool {
-        self.0.inhibited.load(Ordering::SeqCst)
-    }
-}
-
-/// What dunst has.
-struct Dunst(Arc<Held>);
-
-#[zbus::interface(name = "org.dunstproject.cmd0")]
-impl Dunst {
-    #[zbus(property, name = "paused")]
-    async fn paused(&self) -> bool {
-        self.0.paused.load(Ordering::SeqCst)
-    }
-}
-
-async fn daemon(address: &str, held: &Arc<Held>) -> zbus::Connection {
-    let path = "/org/freedesktop/Notifications";
-    zbus::connection::Builder::address(address)
-        .unwrap()
-        .serve_at(path, Notifications(Arc::clone(held)))
-        .unwrap()
-        .serve_at(path, Dunst(Arc::clone(held)))
-        .unwrap()
-        .name("org.freedesktop.Notifications")
-        .unwrap()
-        .build()
-        .await
-        .unwrap()
-}
+use crate::desktop::{Desktop, EVERYTHING, Ended, Lines, With, wait_until};
+use crate::notifications::{Held, daemon};
 
 #[test]
 fn nobody_is_asked_while_presenting_or_undisturbed() {
@@ -65,34 +23,14 @@ fn nobody_is_asked_while_presenting_or_undisturbed() {
     let held = Arc::new(Held::default());
     let _daemon = runtime.block_on(daemon(desktop.bus_address(), &held));
     let mut program = desktop.program_of(&script(), "Orders");
-    let mut command = desktop.command(std::env::current_exe().unwrap());
-    as_child(&mut command, "quiet::asking_child", folder.path());
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap();
-    let stdin = child.stdin.take();
-    let lines = Lines::of(child.stdout.take().unwrap());
-    let mut agent = Ended(child);
-    lines.wait("the agent captures", |line| line.get("ready").cloned());
+    let mut agent = Agent::start(&desktop, folder.path());
     let hand = desktop.hand();
 
-    let not_asked = |why: &str| {
-        lines.count(|line| {
-            let fields = &line["fields"];
-            fields["message"] == "not asking for feedback" && fields["why"] == why
-        })
-    };
     let expect_not_asked = |program: &desktop::Program, why: &str, times: usize| {
         // Another run of clicks than the one before.
         std::thread::sleep(Duration::from_millis(1_500));
         rage(&hand, program.place("dead"));
-        wait_until(why, || {
-            assert_eq!(lines.count(|line| line.get("asked").is_some()), 0);
-            not_asked(why) == times
-        });
+        agent.wait_not_asked(why, times);
     };
     held.paused.store(true, Ordering::SeqCst);
     expect_not_asked(&program, "do_not_disturb", 1);
@@ -119,12 +57,75 @@ fn nobody_is_asked_while_presenting_or_undisturbed() {
     // None of these was a question: now there is one at once.
     std::thread::sleep(Duration::from_millis(1_500));
     rage(&hand, program.place("dead"));
-    lines.wait("the question", |line| line.get("asked").cloned());
+    agent
+        .lines
+        .wait("the question", |line| line.get("asked").cloned());
     let kept = std::fs::read(folder.path().join("snag/prompts.json")).unwrap();
     let kept: Value = serde_json::from_slice(&kept).unwrap();
     assert_eq!(kept["asked"].as_array().unwrap().len(), 1, "{kept}");
-    drop(stdin);
-    assert!(agent.0.wait().unwrap().success());
+    agent.ends();
+}
+
+#[test]
+fn nobody_is_asked_where_nothing_shows_notifications() {
+    let folder = tempfile::tempdir().unwrap();
+    let desktop = Desktop::start(With {
+        bus: false,
+        ..EVERYTHING
+    });
+    let program = desktop.program_of(&script(), "Orders");
+    let mut agent = Agent::start(&desktop, folder.path());
+    rage(&desktop.hand(), program.place("dead"));
+    agent.wait_not_asked("do_not_disturb", 1);
+    assert!(!folder.path().join("snag/prompts.json").exists());
+    agent.ends();
+}
+
+/// The agent on a desktop, and what it logs.
+struct Agent {
+    stdin: Option<ChildStdin>,
+    lines: Lines,
+    process: Ended,
+}
+
+impl Agent {
+    /// Starts it, and waits until it captures.
+    fn start(desktop: &Desktop, folder: &Path) -> Self {
+        let mut command = desktop.command(std::env::current_exe().unwrap());
+        as_child(&mut command, "quiet::asking_child", folder);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let agent = Self {
+            stdin: child.stdin.take(),
+            lines: Lines::of(child.stdout.take().unwrap()),
+            process: Ended(child),
+        };
+        agent
+            .lines
+            .wait("the agent captures", |line| line.get("ready").cloned());
+        agent
+    }
+
+    /// Waits until it decided so often not to ask, for this reason; it may not ask meanwhile.
+    fn wait_not_asked(&self, why: &str, times: usize) {
+        wait_until(why, || {
+            assert_eq!(self.lines.count(|line| line.get("asked").is_some()), 0);
+            let not_asked = self.lines.count(|line| {
+                let fields = &line["fields"];
+                fields["message"] == "not asking for feedback" && fields["why"] == why
+            });
+            not_asked == times
+        });
+    }
+
+    fn ends(&mut self) {
+        self.stdin = None;
+        assert!(self.process.0.wait().unwrap().success());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,8 @@
 //! Screens that are large or scaled, and monitors that come and go.
 
+use std::process::Stdio;
+
+use serde_json::json;
 use snag_agent::desktop::view::Area;
 use snag_agent::host::Opening;
 use snag_agent::screenshot::{self, Picture};
@@ -10,7 +13,7 @@ use x11rb::protocol::xproto::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
 use super::*;
-use crate::desktop::{Desktop, EVERYTHING, With};
+use crate::desktop::{Desktop, EVERYTHING, Ended, Lines, With};
 
 /// Where a widget is, in pixels of the screen, as the child is told.
 const PLACE: &str = "SNAG_TEST_CONDITIONS_PLACE";
@@ -222,5 +225,58 @@ async fn monitors_child() {
     );
     host.feedback_send(&host.feedback_form().map(|form| form.draft).unwrap())
         .unwrap();
+    host.stop().await;
+}
+
+#[test]
+fn the_end_of_the_x_server_is_said_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desktop = Desktop::start(EVERYTHING);
+    let program = desktop.program_of(&script(), "Orders");
+    let (x, y) = program.place("dead");
+    let mut command = desktop.command(std::env::current_exe().unwrap());
+    as_child(&mut command, "screens::server_child", folder.path());
+    let mut child = command
+        .env(PLACE, format!("{x} {y}"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = Lines::of(child.stdout.take().unwrap());
+    let mut child = Ended(child);
+    lines.wait("the clicks", |line| line.get("clicked").cloned());
+    desktop.end_server();
+    lines.wait("that it is said", |line| line.get("said").cloned());
+    assert!(child.0.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn server_child() {
+    let Some(folder) = child_folder() else {
+        return;
+    };
+    let place = std::env::var(PLACE).unwrap();
+    let (x, y) = place.split_once(' ').unwrap();
+    let host = start_capturing(&folder).await;
+    let hand = Hand::new(&std::env::var("DISPLAY").unwrap());
+    rage(&hand, (x.parse().unwrap(), y.parse().unwrap()));
+    println!("\n{}", json!({"clicked": true}));
+    until("it is said", || {
+        matches!(
+            host.overview().capture,
+            CaptureState::Unavailable { reason } if reason.key == "problem.input"
+        )
+    })
+    .await;
+    until("the incident and its session are stored", || {
+        let day = host.knows_day(None).unwrap();
+        !day.incidents.is_empty() && host.knows_waiting(None).unwrap().total > 0
+    })
+    .await;
+    let form = host.feedback_open(Opening::default()).await;
+    assert!(form.picture.is_none());
+    let mut draft = form.draft;
+    draft.description = "The screen went away".into();
+    host.feedback_send(&draft).unwrap();
+    println!("\n{}", json!({"said": true}));
     host.stop().await;
 }
