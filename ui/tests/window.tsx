@@ -1,7 +1,8 @@
 /** Opens a window over the demo's memory, as the app opens it over Rust. */
-import { render } from "@testing-library/react";
+import { render, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
+import { expect } from "vitest";
 
 import { App } from "../src/desktop/App";
 import { prepare } from "../src/desktop/prepare";
@@ -21,10 +22,28 @@ export async function open(
   language: "en" | "de" = "en",
   change?: (demo: Demo) => void,
 ): Promise<Opened> {
+  const opened = await openFirst(name, which, language, change);
+  await whole();
+  return opened;
+}
+
+/** Ends when all of a window is drawn: the form is in two steps. */
+export async function whole(): Promise<void> {
+  await waitFor(() => expect(performance.getEntriesByName("window-ready")).not.toEqual([]));
+}
+
+/** Opens a window up to its first picture. */
+export async function openFirst(
+  name: WindowName,
+  which: Case = "ordinary",
+  language: "en" | "de" = "en",
+  change?: (demo: Demo) => void,
+): Promise<Opened> {
   const demo = makeDemo(which, language === "de", "light", language);
   change?.(demo);
   setTransport(demo.transport);
   const prepared = await prepare(name);
+  performance.clearMarks();
   render(<App name={name} {...prepared} />);
   return {
     demo,

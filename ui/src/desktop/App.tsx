@@ -1,14 +1,20 @@
-import { MantineProvider } from "@mantine/core";
-import { useColorScheme } from "@mantine/hooks";
-import { useEffect, useState } from "react";
+import { useEffect, useInsertionEffect, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 
-import { theme } from "../design";
-import { languageOf, startI18n } from "../i18n";
+import { changeLanguage } from "../i18n";
+import { languageOf } from "../i18n/catalogues";
 import type { Settings } from "../ipc/bindings";
 import * as client from "../ipc/client";
 import { Announcer } from "./parts/Announcer";
 import type { Prepared } from "./prepare";
+
+const DARK = "(prefers-color-scheme: dark)";
+const systemScheme = () => (matchMedia(DARK).matches ? "dark" : "light");
+function onSystemScheme(heard: () => void): () => void {
+  const query = matchMedia(DARK);
+  query.addEventListener("change", heard);
+  return () => query.removeEventListener("change", heard);
+}
 
 /** A window: its look and language, what is said aloud, and Esc. */
 export function App({
@@ -16,6 +22,7 @@ export function App({
   Window,
   settings: first,
   overview: glance,
+  later,
   form,
   failure,
 }: Prepared & { name: client.WindowName }) {
@@ -23,14 +30,18 @@ export function App({
   const [settings, setSettings] = useState<Settings | null>(first);
   const [overview, setOverview] = useState(glance);
   // Read at once: a first picture in the wrong scheme would flash.
-  const system = useColorScheme("light", { getInitialValueInEffect: false });
+  const system = useSyncExternalStore(onSystemScheme, systemScheme);
   const wanted = settings?.theme.value ?? "system";
   const scheme = wanted === "system" ? system : wanted;
+  // Before anything is measured or drawn.
+  useInsertionEffect(() => {
+    document.documentElement.dataset.mantineColorScheme = scheme;
+  }, [scheme]);
 
-  // For whoever measures how long it takes until a window can be used.
+  // For whoever measures how long it takes until a window can be used. The form says it of itself, for it comes in two steps.
   useEffect(() => {
-    performance.mark("window-ready");
-  }, []);
+    if (name !== "feedback") performance.mark("window-ready");
+  }, [name]);
 
   const title = t(`window.${name}`);
   useEffect(() => {
@@ -39,12 +50,17 @@ export function App({
 
   const language = settings?.language.value ?? "system";
   useEffect(() => {
-    startI18n(languageOf(language, navigator.language));
+    void changeLanguage(languageOf(language, navigator.language));
   }, [language]);
 
   useEffect(() => {
     let end: (() => void) | undefined;
     let gone = false;
+    // What was asked for first is older than any event.
+    later?.then(
+      (first) => gone || setOverview((now) => now ?? first),
+      () => undefined,
+    );
     void client
       .onOverview(setOverview)
       .then((stop) => {
@@ -57,7 +73,7 @@ export function App({
       gone = true;
       end?.();
     };
-  }, []);
+  }, [later]);
 
   // Another window may have changed the settings.
   useEffect(() => {
@@ -73,15 +89,20 @@ export function App({
       void client.closeWindow();
     };
     // The form keeps its draft before it closes.
-    if (name !== "feedback" || !form) window.addEventListener("keydown", onKey);
+    if (name !== "feedback") window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [form, name]);
+  }, [name]);
 
   return (
-    <MantineProvider theme={theme} forceColorScheme={scheme} withCssVariables={false} withGlobalClasses={false}>
-      <Announcer>
-        <Window overview={overview} settings={settings} form={form} failure={failure} onSettings={setSettings} />
-      </Announcer>
-    </MantineProvider>
+    <Announcer>
+      <Window
+        overview={overview}
+        settings={settings}
+        scheme={scheme}
+        form={form}
+        failure={failure}
+        onSettings={setSettings}
+      />
+    </Announcer>
   );
 }

@@ -1,26 +1,20 @@
 /** The windows of the desktop app: one page, and the label behind `#/` says which window it is. */
+import { early } from "./early";
+
 import { createRoot } from "react-dom/client";
 
-import "../design";
+import "../design/styles";
 import "./desktop.css";
-import { WINDOWS, type WindowName } from "../ipc/client";
 import { App } from "./App";
+import { windowName } from "./ask";
+// Here and not by itself: the form's text field has to be there at once, and its code is small.
+import "./feedback/FeedbackWindow";
 import { prepare } from "./prepare";
 
-/** Which window the address names. */
-function windowName(): WindowName {
-  const label = location.hash.replace(/^#\//, "").split("?")[0];
-  return WINDOWS.find((name) => name === label) ?? "knows";
-}
-
 async function start() {
-  if (__DEMO__ && new URLSearchParams(location.search).has("demo")) {
-    const demo = await import("../ipc/demo");
-    demo.start(new URLSearchParams(location.search));
-  }
   const name = windowName();
   performance.mark("window-code");
-  const prepared = await prepare(name);
+  const prepared = await prepare(name, await early);
   performance.mark("window-prepared");
   const root = document.getElementById("root");
   if (root) createRoot(root).render(<App name={name} {...prepared} />);

@@ -1,54 +1,49 @@
-/** What a window needs before its first picture: its code, the settings and, for the form, the form, all asked for at once. */
+/** Waits for what a window can't be drawn without, and no longer. */
 import type { ComponentType } from "react";
 
-import { languageOf, startI18n } from "../i18n";
-import type { FeedbackForm, Overview, Settings } from "../ipc/bindings";
-import * as client from "../ipc/client";
+import { startI18n } from "../i18n";
+import { catalogue, languageOf } from "../i18n/catalogues";
+import type { Overview, Settings } from "../ipc/bindings";
+import type { WindowName } from "../ipc/client";
+import { ask, type Asked, type Opening, type WindowProps } from "./ask";
 
 export type Prepared = {
   Window: ComponentType<WindowProps>;
   /** None where Rust doesn't answer; the window then speaks the system's language and says what is the matter. */
   settings: Settings | null;
   overview: Overview | null;
-  form: FeedbackForm | null;
+  /** What is seen at a glance, where the window is drawn without. */
+  later: Promise<Overview> | null;
+  form: Opening | null;
   failure: unknown;
 };
 
-/** What each window is given. */
-export type WindowProps = {
-  overview: Overview | null;
-  settings: Settings | null;
-  form: FeedbackForm | null;
-  failure: unknown;
-  /** Tells the page that settings changed, so that language and look follow. */
-  onSettings: (settings: Settings) => void;
-};
-
-const load: Record<client.WindowName, () => Promise<ComponentType<WindowProps>>> = {
-  feedback: async () => (await import("./feedback/FeedbackWindow")).FeedbackWindow,
-  "first-run": async () => (await import("./first-run/FirstRunWindow")).FirstRunWindow,
-  knows: async () => (await import("./knows/KnowsWindow")).KnowsWindow,
-  settings: async () => (await import("./settings/SettingsWindow")).SettingsWindow,
-  conversations: async () => (await import("./conversations/ConversationsWindow")).ConversationsWindow,
-  about: async () => (await import("./about/AboutWindow")).AboutWindow,
-};
-
-export async function prepare(name: client.WindowName): Promise<Prepared> {
+export async function prepare(name: WindowName, asked: Asked = ask(name)): Promise<Prepared> {
   let failure: unknown = null;
-  const orNull = async <T>(asked: Promise<T>) => {
+  const orNull = async <T>(answer: Promise<T> | null) => {
     try {
-      return await asked;
+      return await answer;
     } catch (thrown) {
       failure ??= thrown;
       return null;
     }
   };
-  const [Window, settings, overview, form] = await Promise.all([
-    load[name](),
-    orNull(client.settings()),
-    orNull(client.overview()),
-    name === "feedback" ? orNull(client.feedbackForm()) : null,
+  const { form } = asked;
+  const [Window, settings, overview, first] = await Promise.all([
+    asked.code,
+    orNull(asked.settings),
+    form ? null : orNull(asked.overview),
+    asked.words,
   ]);
-  startI18n(languageOf(settings?.language.value ?? "system", navigator.language));
-  return { Window, settings, overview, form, failure };
+  const system = languageOf("system", navigator.language);
+  const language = languageOf(settings?.language.value ?? "system", navigator.language);
+  startI18n(language, language === system ? first : await catalogue(language));
+  // Mostly the form is here by now, and the first picture is of it; or it was refused, and there is none to show.
+  const opening = form && (await Promise.race([form, null]).then((here) => ({ asked: form, here }), refused));
+  return { Window, settings, overview, later: form && asked.overview, form: opening, failure };
+
+  function refused(thrown: unknown) {
+    failure ??= thrown;
+    return null;
+  }
 }

@@ -3,24 +3,16 @@ import i18next, { type i18n } from "i18next";
 import { initReactI18next } from "react-i18next";
 
 import type { Sentence } from "../ipc/bindings";
-import de from "../locales/de.json";
-import en from "../locales/en.json";
+import { catalogue, type Catalogue, type Language } from "./catalogues";
 
-export const LANGUAGES = ["en", "de"] as const;
-export type Language = (typeof LANGUAGES)[number];
-
-/** Which language a setting means: `en`, `de`, or the system's. */
-export function languageOf(setting: string, system: string): Language {
-  const wanted = setting === "system" ? system : setting;
-  return wanted.toLowerCase().startsWith("de") ? "de" : "en";
-}
-
-export function startI18n(language: Language): i18n {
+/** Speaks a language, whose words are here. */
+export function startI18n(language: Language, words: Catalogue): i18n {
   if (!i18next.isInitialized) {
     void i18next.use(initReactI18next).init({
       lng: language,
-      fallbackLng: "en",
-      resources: { en: { translation: en }, de: { translation: de } },
+      // The catalogues have the same keys: no other language is needed beside the one that is spoken.
+      fallbackLng: false,
+      resources: { [language]: { translation: words } },
       // React escapes.
       interpolation: { escapeValue: false },
       returnNull: false,
@@ -28,10 +20,16 @@ export function startI18n(language: Language): i18n {
       showSupportNotice: false,
     });
   } else if (i18next.language !== language) {
+    i18next.addResourceBundle(language, "translation", words);
     void i18next.changeLanguage(language);
   }
   document.documentElement.lang = language;
   return i18next;
+}
+
+/** Goes on in another language, once its words are here. */
+export async function changeLanguage(language: Language): Promise<void> {
+  if (i18next.language !== language) startI18n(language, await catalogue(language));
 }
 
 /** Times and numbers go by the system's region where it speaks the language, so that British and American dates stay apart. */

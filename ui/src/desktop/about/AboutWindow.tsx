@@ -5,7 +5,7 @@ import { Knot } from "../../design/icons";
 import { dateTime, number, say } from "../../i18n";
 import * as client from "../../ipc/client";
 import { Problem } from "../parts/Problem";
-import type { WindowProps } from "../prepare";
+import type { WindowProps } from "../ask";
 import "./about.css";
 
 /** What runs here, for whom, and where to read more of it. */

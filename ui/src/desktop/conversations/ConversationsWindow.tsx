@@ -8,7 +8,7 @@ import type { Conversation, SubmissionState } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { Problem } from "../parts/Problem";
 import { useAsked } from "../parts/useAsked";
-import type { WindowProps } from "../prepare";
+import type { WindowProps } from "../ask";
 import "./conversations.css";
 
 /** What the person said and what was answered. */

@@ -1,21 +1,19 @@
-import { Button, Textarea, UnstyledButton } from "@mantine/core";
-import { lazy, Suspense, useCallback, useEffect, useRef, useState, type FormEvent } from "react";
+import { lazy, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 
-import { Check, PictureOff, Right } from "../../design/icons";
+import { Check, PictureOff } from "../../design/icons";
 import { say } from "../../i18n";
-import type { Category, FeedbackForm, Sentence } from "../../ipc/bindings";
+import type { Category, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
+import type { Opening, WindowProps } from "../ask";
 import { useAnnounce } from "../parts/Announcer";
 import { ChoiceChips } from "../parts/ChoiceChips";
 import { Problem } from "../parts/Problem";
-import { TagsField } from "../parts/TagsField";
-import type { WindowProps } from "../prepare";
-import { Faces } from "./Faces";
-import { begin, EMPTY, type Drawing, type History } from "./marks";
-import { PictureEditor } from "./PictureEditor";
-import { Steps } from "./Steps";
+import { begin, EMPTY, type History } from "./marks";
+import { TextField } from "./TextField";
 import { useDraft } from "./useDraft";
+import { useOpening } from "./useOpening";
+import { useSecondStep } from "./useSecondStep";
 import "./feedback.css";
 
 /** Not needed before it is asked for: the text has to be there first. */
@@ -24,28 +22,52 @@ const Preview = lazy(async () => ({ default: (await import("./Preview")).Preview
 /** In the order of the keys 1 to 5. */
 const CATEGORIES: readonly Category[] = ["bug", "idea", "question", "praise", "other"];
 
-/** The server's limits: see sync-server/wire/src/limits.rs. */
+/** The server's limit: see sync-server/wire/src/limits.rs. */
 const MOST_CHARACTERS = 10_000;
-const MOST_TAGS = 20;
-const MOST_TAG_CHARACTERS = 40;
 
-export function FeedbackWindow({ form, failure, overview }: WindowProps) {
-  if (!form) {
-    return (
-      <main className="page">
-        <Problem sentence={client.asSentence(failure)} />
-      </main>
-    );
-  }
-  return <Form first={form} organisation={overview?.organisation ?? ""} offline={overview?.offline ?? false} />;
+export function FeedbackWindow({ form, failure, overview, scheme }: WindowProps) {
+  const [refused, setRefused] = useState<unknown>(null);
+  if (!form || refused) return <Refused thrown={refused ?? failure} />;
+  return (
+    <Form
+      opening={form}
+      organisation={overview?.organisation ?? ""}
+      offline={overview?.offline ?? false}
+      scheme={scheme}
+      onRefused={setRefused}
+    />
+  );
 }
 
-function Form({ first, organisation, offline }: { first: FeedbackForm; organisation: string; offline: boolean }) {
+/** There is no form: the window says why, and Esc has nothing to keep. */
+function Refused({ thrown }: { thrown: unknown }) {
+  useEffect(() => {
+    performance.mark("window-ready");
+    const onKey = (event: KeyboardEvent) => void (event.key === "Escape" && client.closeWindow());
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+  return (
+    <main className="page">
+      <Problem sentence={client.asSentence(thrown)} />
+    </main>
+  );
+}
+
+type FormProps = {
+  opening: Opening;
+  organisation: string;
+  offline: boolean;
+  scheme: "light" | "dark";
+  onRefused: (thrown: unknown) => void;
+};
+
+function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) {
   const { t } = useTranslation();
   const announce = useAnnounce();
-  const [form, setForm] = useState(first);
-  const { draft, latest, saved, problem: notKept, update, replace, flush, forget, untouched } = useDraft(first.draft);
-  const [history, setHistory] = useState<History>(() => begin(drawingOf(first)));
+  const second = useSecondStep();
+  const words = useDraft(opening.here?.draft ?? null);
+  const { draft, latest, saved, problem: notKept, update, flush, forget } = words;
   const [previewing, setPreviewing] = useState(false);
   const [asked, setAsked] = useState(false);
   const [sending, setSending] = useState(false);
@@ -54,13 +76,20 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
   const [missing, setMissing] = useState<"category" | "description" | null>(null);
   const text = useRef<HTMLTextAreaElement>(null);
   const chips = useRef<HTMLDivElement>(null);
+  const onProblem = useCallback((thrown: unknown) => setProblem(client.asSentence(thrown)), []);
+  const { form, setForm, history, setHistory, arrived } = useOpening(opening, text, words, onRefused, onProblem);
+
+  // The field stands in the page by now, and React gave it the focus.
+  useLayoutEffect(() => {
+    performance.mark("text-ready");
+  }, []);
 
   const onHistory = useCallback(
     (next: History) => {
       setHistory(next);
       update({ crop: next.present.crop, hidden: next.present.hidden, marks: next.present.marks });
     },
-    [update],
+    [setHistory, update],
   );
 
   const choose = useCallback(
@@ -73,8 +102,13 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
 
   const send = useCallback(async () => {
     if (sending) return;
-    const now = latest.current;
     setProblem(null);
+    if (latest.current.id === "") {
+      setSending(true);
+      await arrived();
+      setSending(false);
+    }
+    const now = latest.current;
     if (now.description.trim() === "") {
       setMissing("description");
       text.current?.focus();
@@ -98,12 +132,14 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
     } finally {
       setSending(false);
     }
-  }, [announce, forget, latest, sending, t]);
+  }, [announce, arrived, forget, latest, sending, t]);
 
   const leave = useCallback(async () => {
+    // What was written before Rust's form is here is kept in it.
+    if (latest.current.id === "" && latest.current.description !== "") await arrived();
     await flush();
     await client.closeWindow();
-  }, [flush]);
+  }, [arrived, flush, latest]);
 
   const discard = async () => {
     try {
@@ -141,33 +177,10 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
     return () => window.removeEventListener("keydown", onKey);
   }, [announce, choose, leave, send, t]);
 
-  // A new occasion reached the open form: it says why, and takes nothing from what was written.
-  useEffect(() => {
-    let gone = false;
-    let end: (() => void) | undefined;
-    const reload = async () => {
-      const next = await client.feedbackForm();
-      if (gone) return;
-      if (untouched()) {
-        replace(next.draft);
-        setHistory(begin(drawingOf(next)));
-        setForm(next);
-      } else setForm((last) => ({ ...last, occasion: next.occasion, steps: next.steps }));
-    };
-    client
-      .onFeedbackForm(() => void reload().catch((thrown: unknown) => setProblem(client.asSentence(thrown))))
-      .then((stop) => (gone ? stop() : (end = stop)))
-      .catch(() => undefined);
-    return () => {
-      gone = true;
-      end?.();
-    };
-  }, [replace, untouched]);
-
   const retake = async (source: string) => {
     await flush();
     const picture = await client.feedbackRetake(source);
-    setForm((last) => ({ ...last, picture }));
+    setForm((last) => last && { ...last, picture });
     // What was hidden on the old picture would be elsewhere on the new one.
     onHistory(begin(EMPTY));
     announce(t("feedback.retaken"));
@@ -179,18 +192,8 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
   };
 
   return (
-    <main className="feedback" data-picture={form.picture ? true : undefined}>
-      {form.picture ? (
-        <PictureEditor
-          key={form.picture.id}
-          picture={form.picture}
-          history={history}
-          withPicture={draft.with_picture}
-          onHistory={onHistory}
-          onWithPicture={(with_picture) => update({ with_picture })}
-          onRetake={retake}
-        />
-      ) : (
+    <main className="feedback">
+      {form && !form.picture ? (
         <section className="picture picture-none" aria-label={t("feedback.picture")}>
           <PictureOff size={40} />
           <p>
@@ -199,14 +202,27 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
               : say({ key: "problem.pictures_not_allowed", values: { organisation } })}
           </p>
         </section>
+      ) : form?.picture && second ? (
+        <second.Picture
+          scheme={scheme}
+          picture={form.picture}
+          history={history}
+          withPicture={draft.with_picture}
+          onHistory={onHistory}
+          onWithPicture={(with_picture) => update({ with_picture })}
+          onRetake={retake}
+        />
+      ) : (
+        // The place where it will stand.
+        <section className="picture" aria-label={t("feedback.picture")} aria-busy="true" />
       )}
 
       <form className="say" onSubmit={submit} noValidate>
         <div className="say-scroll">
           <h1>
-            {form.occasion
+            {form?.occasion
               ? say(form.occasion.sentence)
-              : form.app
+              : form?.app
                 ? t("feedback.about", { app: form.app })
                 : t("feedback.title")}
           </h1>
@@ -228,55 +244,38 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
               </p>
             )}
           </div>
-          <Textarea
+          <TextField
             ref={text}
-            label={t("feedback.text")}
-            placeholder={t("feedback.text_hint")}
-            autosize
-            minRows={3}
-            maxRows={12}
-            maxLength={MOST_CHARACTERS}
-            autoFocus
-            data-autofocus
             value={draft.description}
-            error={missing === "description" ? t("feedback.text_missing") : undefined}
-            onChange={(event) => {
-              update({ description: event.currentTarget.value });
+            missing={missing === "description"}
+            maxLength={MOST_CHARACTERS}
+            onChange={(description) => {
+              update({ description });
               if (missing === "description") setMissing(null);
             }}
           />
-          <Faces value={draft.rating} onChange={(rating) => update({ rating })} />
-          <TagsField
-            label={t("feedback.tags")}
-            hideLabel
-            placeholder={t("feedback.tags_hint")}
-            value={draft.tags}
-            onChange={(tags) => update({ tags })}
-            max={MOST_TAGS}
-            maxCharacters={MOST_TAG_CHARACTERS}
-          />
-          <Steps steps={form.steps} attached={draft.steps} onChange={(steps) => update({ steps })} />
-          <UnstyledButton
-            className="quiet-line quiet-button"
-            type="button"
-            onClick={() => {
-              void flush();
-              setAsked(true);
-              setPreviewing(true);
-            }}
-          >
-            <span>{t("feedback.preview")}</span>
-            <Right size={16} />
-          </UnstyledButton>
+          {form && second && (
+            <second.More
+              scheme={scheme}
+              draft={draft}
+              steps={form.steps}
+              onChange={update}
+              onPreview={() => {
+                void flush();
+                setAsked(true);
+                setPreviewing(true);
+              }}
+            />
+          )}
         </div>
         <div className="say-foot">
           {problem && <Problem sentence={problem} kind="danger" />}
           {notKept && <Problem sentence={notKept} kind="danger" />}
           {offline && !problem && !notKept && <p className="quiet">{t("feedback.offline")}</p>}
           <div className="say-actions">
-            <Button type="button" variant="subtle" color="gray" onClick={() => void discard()}>
+            <button className="say-button" type="button" onClick={() => void discard()}>
               {t("feedback.discard")}
-            </Button>
+            </button>
             <span className="quiet saved" role="status" title={saved ? t("feedback.kept") : undefined}>
               {saved && (
                 <>
@@ -285,23 +284,26 @@ function Form({ first, organisation, offline }: { first: FeedbackForm; organisat
                 </>
               )}
             </span>
-            <Button type="submit" loading={sending} aria-keyshortcuts="Control+Enter" title={t("feedback.send_hint")}>
+            <button
+              className="say-button"
+              data-send
+              type="submit"
+              aria-busy={sending || undefined}
+              aria-keyshortcuts="Control+Enter"
+              title={t("feedback.send_hint")}
+            >
               {t("feedback.send")}
-            </Button>
+            </button>
           </div>
         </div>
       </form>
       {asked && (
         <Suspense>
-          <Preview opened={previewing} onClose={() => setPreviewing(false)} draft={current} />
+          <Preview scheme={scheme} opened={previewing} onClose={() => setPreviewing(false)} draft={current} />
         </Suspense>
       )}
     </main>
   );
-}
-
-function drawingOf({ draft }: FeedbackForm): Drawing {
-  return { crop: draft.crop, hidden: draft.hidden, marks: draft.marks };
 }
 
 function useLatest<T>(ref: { current: T }): () => T {

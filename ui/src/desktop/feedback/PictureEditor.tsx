@@ -1,4 +1,4 @@
-import { ActionIcon, Checkbox, NativeSelect, VisuallyHidden } from "@mantine/core";
+import { ActionIcon, Checkbox, NativeSelect } from "@mantine/core";
 import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -22,7 +22,7 @@ import { Problem } from "../parts/Problem";
 import { Canvas } from "./Canvas";
 import { change, redo, remove, undo, TOOLS, type History, type Item, type Tool } from "./marks";
 
-type Props = {
+export type PictureProps = {
   picture: PictureView;
   history: History;
   withPicture: boolean;
@@ -51,7 +51,7 @@ export const TOOL_KEYS: Record<string, Tool> = {
 };
 
 /** The picture, its tools, and which screen or window it shows. */
-export function PictureEditor({ picture, history, withPicture, onHistory, onWithPicture, onRetake }: Props) {
+export function PictureEditor({ picture, history, withPicture, onHistory, onWithPicture, onRetake }: PictureProps) {
   const { t } = useTranslation();
   const [tool, setTool] = useState<Tool>("box");
   const [selected, setSelected] = useState<Item | null>(null);
@@ -154,7 +154,6 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
   const drawing = history.present;
   return (
     <section className="picture" aria-label={t("feedback.picture")} data-along={withPicture || undefined}>
-      {}
       <div className="strip" role="toolbar" aria-label={t("feedback.tools")} ref={strip} onKeyDown={onStripKey}>
         {TOOLS.map((one) => {
           const key = Object.entries(TOOL_KEYS)
@@ -218,7 +217,9 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
       ) : (
         <div className="canvas-frame" aria-busy="true" />
       )}
-      <VisuallyHidden id="canvas-help">{t("feedback.canvas.help")}</VisuallyHidden>
+      <span className="sr-only" id="canvas-help">
+        {t("feedback.canvas.help")}
+      </span>
 
       <div className="picture-foot">
         <Checkbox

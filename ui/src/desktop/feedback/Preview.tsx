@@ -5,23 +5,26 @@ import { useTranslation } from "react-i18next";
 import { bytes } from "../../i18n";
 import type { Draft, FeedbackPreview, Sentence } from "../../ipc/bindings";
 import { asSentence, feedbackPreview, feedbackPreviewPicture } from "../../ipc/client";
+import { Look } from "../parts/Look";
 import { Problem } from "../parts/Problem";
 
-type Props = { opened: boolean; onClose: () => void; draft: () => Draft };
+type Props = { scheme: "light" | "dark"; opened: boolean; onClose: () => void; draft: () => Draft };
 
 /** Exactly what will be sent: the request as it leaves, and the picture with what is hidden burnt into it. */
-export function Preview({ opened, onClose, draft }: Props) {
+export function Preview({ scheme, opened, onClose, draft }: Props) {
   const { t } = useTranslation();
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={t("feedback.preview")}
-      size="92%"
-      closeButtonProps={{ "aria-label": t("common.close") }}
-    >
-      {opened && <Content draft={draft} />}
-    </Modal>
+    <Look scheme={scheme}>
+      <Modal
+        opened={opened}
+        onClose={onClose}
+        title={t("feedback.preview")}
+        size="92%"
+        closeButtonProps={{ "aria-label": t("common.close") }}
+      >
+        {opened && <Content draft={draft} />}
+      </Modal>
+    </Look>
   );
 }
 

@@ -6,13 +6,35 @@ import { asSentence, feedbackSaveDraft } from "../../ipc/client";
 /** Long enough that typing isn't a write for each letter, short enough that a crash costs a word at most. */
 export const SAVE_AFTER_MS = 300;
 
-/** The draft, and its copy on disk, which follows each change. */
-export function useDraft(first: Draft) {
-  const [draft, setDraft] = useState(first);
+/** What is shown until Rust's draft is here. It is nobody's, and never written. */
+const NOTHING: Draft = {
+  id: "",
+  category: null,
+  description: "",
+  rating: null,
+  tags: [],
+  steps: [],
+  with_picture: true,
+  crop: null,
+  hidden: [],
+  marks: [],
+};
+
+/**
+ * The draft, and its copy on disk, which follows each change.
+ *
+ * The person may write before Rust's draft is here: `take` then puts what they wrote after what the draft says.
+ */
+export function useDraft(first: Draft | null) {
+  const [draft, setDraft] = useState(first ?? NOTHING);
   const [saved, setSaved] = useState(false);
   const [problem, setProblem] = useState<Sentence | null>(null);
-  const latest = useRef(first);
-  const kept = useRef(first);
+  const latest = useRef(first ?? NOTHING);
+  /** As Rust gave it. */
+  const given = useRef(first);
+  const kept = useRef(first ?? NOTHING);
+  /** What the person changed before the draft was here. */
+  const ahead = useRef<Partial<Draft>>({});
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   const writing = useRef<Promise<void>>(Promise.resolve());
 
@@ -21,7 +43,7 @@ export function useDraft(first: Draft) {
     if (timer.current) clearTimeout(timer.current);
     timer.current = null;
     const now = latest.current;
-    if (now === kept.current) return writing.current;
+    if (now === kept.current || !given.current) return writing.current;
     kept.current = now;
     writing.current = writing.current
       .then(() => feedbackSaveDraft(now))
@@ -44,19 +66,36 @@ export function useDraft(first: Draft) {
       latest.current = { ...latest.current, ...change };
       setDraft(latest.current);
       setSaved(false);
+      if (!given.current) {
+        ahead.current = { ...ahead.current, ...change };
+        return;
+      }
       if (timer.current) clearTimeout(timer.current);
       timer.current = setTimeout(() => void flush(), SAVE_AFTER_MS);
     },
     [flush],
   );
 
-  /** Takes another draft as it stands on disk. */
+  /** Takes another draft as it stands on disk, in place of one that the person changed nothing of. */
   const replace = useCallback((next: Draft) => {
     if (timer.current) clearTimeout(timer.current);
     latest.current = next;
+    given.current = next;
     kept.current = next;
     setDraft(next);
   }, []);
+
+  /** Takes the draft that was waited for; nothing is lost of what the person did meanwhile. */
+  const take = useCallback(
+    (next: Draft) => {
+      const { description, ...rest } = ahead.current;
+      replace(next);
+      ahead.current = {};
+      const words = joined(next.description, description ?? "");
+      if (words !== next.description || Object.keys(rest).length > 0) update({ ...rest, description: words });
+    },
+    [replace, update],
+  );
 
   /** Forgets what isn't written: what was sent or thrown away must not come back as a draft. */
   const forget = useCallback((): Promise<void> => {
@@ -73,9 +112,20 @@ export function useDraft(first: Draft) {
     return () => {
       window.removeEventListener("pagehide", onHide);
       document.removeEventListener("visibilitychange", onHide);
+      void flush();
     };
   }, [flush]);
 
-  const untouched = useCallback(() => latest.current === kept.current && latest.current === first, [first]);
-  return { draft, latest, saved, problem, update, replace, flush, forget, untouched };
+  /** Whether the person changed nothing, or took back all they changed. */
+  const untouched = useCallback(
+    () => given.current !== null && JSON.stringify(latest.current) === JSON.stringify(given.current),
+    [],
+  );
+  return { draft, latest, saved, problem, update, replace, take, flush, forget, untouched };
+}
+
+/** The draft's words, and after them those that were written meanwhile. */
+function joined(draft: string, written: string): string {
+  if (draft === "" || written === "") return draft + written;
+  return /\s$/.test(draft) ? draft + written : `${draft}\n${written}`;
 }

@@ -26,7 +26,7 @@ import type { FirstRun, Sensitivity, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { Problem } from "../parts/Problem";
 import { useAsked } from "../parts/useAsked";
-import type { WindowProps } from "../prepare";
+import type { WindowProps } from "../ask";
 import "./first-run.css";
 
 type Line = { key: string; Icon: (props: IconProps) => ReactNode };

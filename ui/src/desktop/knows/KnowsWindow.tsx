@@ -10,7 +10,7 @@ import { useAnnounce } from "../parts/Announcer";
 import { Confirm } from "../parts/Confirm";
 import { Problem } from "../parts/Problem";
 import { useAsked } from "../parts/useAsked";
-import type { WindowProps } from "../prepare";
+import type { WindowProps } from "../ask";
 import { DayTab, matches } from "./DayTab";
 import { Body, RecordList, usePages } from "./Records";
 import { StateLine } from "./StateLine";

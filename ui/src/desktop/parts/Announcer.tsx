@@ -1,4 +1,3 @@
-import { VisuallyHidden } from "@mantine/core";
 import { createContext, useCallback, useContext, useState, type ReactNode } from "react";
 
 const Say = createContext<(text: string) => void>(() => undefined);
@@ -11,9 +10,9 @@ export function Announcer({ children }: { children: ReactNode }) {
   return (
     <Say.Provider value={announce}>
       {children}
-      <VisuallyHidden role="status" aria-live="polite">
+      <span className="sr-only" role="status" aria-live="polite">
         {text}
-      </VisuallyHidden>
+      </span>
     </Say.Provider>
   );
 }

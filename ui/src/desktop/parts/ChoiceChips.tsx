@@ -1,4 +1,3 @@
-import { Kbd } from "@mantine/core";
 import { useId } from "react";
 
 type Props<T extends string> = {
@@ -27,11 +26,7 @@ export function ChoiceChips<T extends string>({ label, value, choices, onChange,
               aria-keyshortcuts={choice.key ? `Alt+${choice.key}` : undefined}
             />
             <span>{choice.label}</span>
-            {choice.key && (
-              <Kbd size="xs" aria-hidden="true">
-                {choice.key}
-              </Kbd>
-            )}
+            {choice.key && <kbd aria-hidden="true">{choice.key}</kbd>}
           </label>
         ))}
       </div>

@@ -7,7 +7,7 @@ import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
 import { Problem } from "../parts/Problem";
 import { TagsField } from "../parts/TagsField";
-import type { WindowProps } from "../prepare";
+import type { WindowProps } from "../ask";
 import { Health } from "./Health";
 import { Locked, Section, type Change } from "./parts";
 import { PauseNow, PauseRules } from "./Pause";

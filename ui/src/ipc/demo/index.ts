@@ -32,7 +32,8 @@ export type Demo = {
   fail: (command: string, sentence: Sentence) => void;
   emit: <E extends keyof Events>(event: E, payload: Events[E]) => void;
   closed: () => boolean;
-  form: FeedbackForm;
+  /** The form as it stands; what is changed of it is answered the next time. */
+  readonly form: FeedbackForm;
 };
 
 const PAGE = 20;
@@ -188,7 +189,9 @@ export function makeDemo(
     fail: (command, sentence) => failing.set(command, sentence),
     emit,
     closed: () => closed,
-    form: state.form,
+    get form() {
+      return state.form;
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-/** The design system: one theme, one set of marks, for the windows and the dashboard. */
+/** The design system's style sheets, in the order in which one may change what another says. The theme is in theme.ts. */
 import "@mantine/core/styles/baseline.css";
 import "./variables.css";
 import "@mantine/core/styles/UnstyledButton.css";
@@ -23,5 +23,3 @@ import "@mantine/core/styles/FloatingIndicator.css";
 import "@mantine/core/styles/SegmentedControl.css";
 import "@mantine/core/styles/Tabs.css";
 import "./base.css";
-
-export { theme } from "./theme";
