@@ -53,7 +53,19 @@ describe("the catalogues", () => {
 
   it("have both forms of a plural", () => {
     for (const key of english.keys()) {
-      if (key.endsWith("_one")) expect(english.has(key.replace(/_one$/, "_other")), key).toBe(true);
+      if (!key.endsWith("_one")) continue;
+      // Rust looks a prompt up by its bare key, which is its plural.
+      const other = key.startsWith("prompt.") ? "" : "_other";
+      expect(english.has(key.replace(/_one$/, other)), key).toBe(true);
+    }
+  });
+
+  it("have a singular for each sentence that says a number of things", () => {
+    // "2 of 7 steps": of one step all or none is attached.
+    const neverOne = ["feedback.steps_some"];
+    for (const [key, text] of [...english, ...german]) {
+      if (!text.includes("{{count}}") || key.endsWith("_one") || neverOne.includes(key)) continue;
+      expect(english.has(`${key.replace(/_other$/, "")}_one`), `${key}: ${text}`).toBe(true);
     }
   });
 

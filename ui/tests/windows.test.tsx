@@ -81,6 +81,48 @@ describe("first run", () => {
     await waitFor(() => expect(demo.closed()).toBe(true));
   });
 
+  it.each([
+    [
+      "en",
+      [
+        "Figures, even where one person alone stands behind them",
+        "Deleted after 1 day",
+        "A title becomes readable as soon as one person has it, without numbers, dates and names.",
+        "What is sent is kept for 1 day.",
+      ],
+    ],
+    [
+      "de",
+      [
+        "Zahlen, auch wenn nur eine Person dahintersteht",
+        "Nach 1 Tag gelöscht",
+        "Ein Titel wird lesbar, sobald eine Person ihn hat, ohne Zahlen, Daten und Namen.",
+        "Was gesendet wird, wird 1 Tag aufgehoben.",
+      ],
+    ],
+  ] as const)("counts to one, %s", async (language, lines) => {
+    await open("first-run", "ordinary", language, ({ firstRun }) => {
+      firstRun.policy.k = 1;
+      firstRun.policy.kept_days = 1;
+    });
+    for (const line of lines) expect(await screen.findByText(line)).toBeTruthy();
+    expect(document.body.textContent).not.toMatch(/\b1 (people|days|Personen|Tage)\b/);
+  });
+
+  it.each(["en", "de"] as const)("speaks to somebody who is their own organisation, %s", async (language) => {
+    await open("first-run", "ordinary", language, ({ firstRun }) => {
+      Object.assign(firstRun, { organisation: "This computer", contact: "you", server: "127.0.0.1:8470" });
+    });
+    const [lead, who, questions] = {
+      en: [/runs for you alone/, "You alone, on 127.0.0.1:8470", /this Snag is your own/],
+      de: [/läuft es für Sie allein/, "Sie allein, auf 127.0.0.1:8470", /Dieses Snag ist Ihr eigenes/],
+    }[language] as [RegExp, string, RegExp];
+    expect(await screen.findByText(lead)).toBeTruthy();
+    expect(screen.getByText(who)).toBeTruthy();
+    expect(screen.getByText(questions)).toBeTruthy();
+    expect(document.body.textContent).not.toMatch(/This computer|\byou (at|will)\b/);
+  });
+
   it("gives both answers the same weight", async () => {
     const { user, calls } = await open("first-run");
     const yes = await screen.findByRole("button", { name: "I understand, start" });

@@ -21,7 +21,7 @@ import {
   Right,
   type IconProps,
 } from "../../design/icons";
-import { dateTime, number, say } from "../../i18n";
+import { dateTime, say } from "../../i18n";
 import type { FirstRun, Sensitivity, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { Problem } from "../parts/Problem";
@@ -72,7 +72,9 @@ function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [busy, setBusy] = useState(false);
   const organisation = page.organisation || t("common.your_organisation");
-  const values = { organisation, k: number(page.policy.k), days: number(page.policy.kept_days), server: page.server };
+  // An organisation of one: whoever made it for themselves is its contact, and no sentence says that they answer themselves.
+  const own = page.contact === "you";
+  const { k, kept_days: days } = page.policy;
 
   const then = useCallback(async (what: () => Promise<unknown>) => {
     setBusy(true);
@@ -96,7 +98,13 @@ function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
             <span>
               {key === "organisation" && page.server === ""
                 ? t("first_run.who.nobody_yet")
-                : t(`first_run.${name}.${key}`, values)}
+                : key === "organisation" && own
+                  ? t("first_run.who.own", { server: page.server })
+                  : t(`first_run.${name}.${key}`, {
+                      organisation,
+                      server: page.server,
+                      count: key === "kept" ? days : k,
+                    })}
             </span>
           </li>
         ))}
@@ -109,8 +117,14 @@ function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- What scrolls must be reached by the keyboard. */}
       <div className="page-scroll" tabIndex={0} role="region" aria-label={t("window.first-run")}>
         <header>
-          <h1>{page.widened.length > 0 ? t("first_run.widened_heading", { organisation }) : t("first_run.heading")}</h1>
-          <p className="lead">{t("first_run.lead", { organisation })}</p>
+          <h1>
+            {page.widened.length === 0
+              ? t("first_run.heading")
+              : own
+                ? t("first_run.widened_heading_own")
+                : t("first_run.widened_heading", { organisation })}
+          </h1>
+          <p className="lead">{own ? t("first_run.lead_own") : t("first_run.lead", { organisation })}</p>
         </header>
 
         {!enrolled && <Problem sentence={{ key: "problem.not_enrolled", values: {} }} />}
@@ -135,7 +149,7 @@ function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
         <Example json={page.example} />
 
         <section className="policy" aria-labelledby="policy">
-          <h2 id="policy">{t("first_run.policy.title", { organisation })}</h2>
+          <h2 id="policy">{own ? t("first_run.policy.title_own") : t("first_run.policy.title", { organisation })}</h2>
           <ul>
             <li>
               {page.policy.apps.length === 0
@@ -144,8 +158,8 @@ function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
                     apps: page.policy.apps.join(", "),
                   })}
             </li>
-            <li>{t("first_run.policy.k", values)}</li>
-            <li>{t("first_run.policy.kept", values)}</li>
+            <li>{t("first_run.policy.k", { count: k })}</li>
+            <li>{t("first_run.policy.kept", { count: days })}</li>
             {page.policy.readable.map(([app, pattern]) => (
               <li key={`${app} ${pattern}`}>{t("first_run.policy.readable", { app, pattern })}</li>
             ))}
@@ -158,9 +172,11 @@ function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
       <footer className="page-foot">
         {problem && <Problem sentence={problem} kind="danger" />}
         <p className="quiet">
-          {page.contact
-            ? t("first_run.contact", { contact: page.contact, organisation })
-            : t("first_run.contact_none", { organisation })}
+          {own
+            ? t("first_run.contact_own")
+            : page.contact
+              ? t("first_run.contact", { contact: page.contact, organisation })
+              : t("first_run.contact_none", { organisation })}
         </p>
         <div className="equal">
           {!enrolled || (page.acknowledged_at && page.widened.length === 0) ? (

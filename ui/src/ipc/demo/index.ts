@@ -3,7 +3,16 @@
  *
  * It is not part of the app's build (`__DEMO__`). The address may say `lang=de`, `theme=dark` and `case=…`.
  */
-import type { Draft, FeedbackForm, Overview, RecordPage, RecordView, Sentence, SettingsChange } from "../bindings";
+import type {
+  Draft,
+  FeedbackForm,
+  FirstRun,
+  Overview,
+  RecordPage,
+  RecordView,
+  Sentence,
+  SettingsChange,
+} from "../bindings";
 import { setTransport, type Events, type Transport } from "../transport";
 import * as data from "./data";
 import { leaving, SIZE, taken } from "./picture";
@@ -34,6 +43,8 @@ export type Demo = {
   closed: () => boolean;
   /** The form as it stands; what is changed of it is answered the next time. */
   readonly form: FeedbackForm;
+  /** The first page as it stands. */
+  readonly firstRun: FirstRun;
 };
 
 const PAGE = 20;
@@ -189,6 +200,9 @@ export function makeDemo(
     fail: (command, sentence) => failing.set(command, sentence),
     emit,
     closed: () => closed,
+    get firstRun() {
+      return state.firstRun;
+    },
     get form() {
       return state.form;
     },
