@@ -4,13 +4,18 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
 
 use snag_spool::{Spool, SpoolOptions};
 
 use super::*;
 use crate::desktop::{Desktop, EVERYTHING};
+use snag_agent::convert;
 use snag_agent::desktop::view::{PauseFor, Sentence, SettingsChange, SubmissionState};
 use snag_agent::host::Opening;
+use snag_agent::pipeline::Pipeline;
+use snag_agent::sync::LabelStore;
+use snag_core::{Input, InputKind};
 
 /// Where the program's dead button is, as the child is told.
 const PLACE: &str = "SNAG_TEST_CONDITIONS_PLACE";
@@ -287,4 +292,58 @@ async fn read_only_child() {
         assert!(!output.status.success(), "{said}");
         assert!(said.contains(says) && !said.contains("panicked"), "{said}");
     }
+}
+
+#[test]
+fn what_waits_for_room_is_bounded_and_what_goes_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let then = format!("cat /dev/zero > \"${FOLDER}/filler\" || true;");
+    enrolled("disk::bounded_child", folder.path(), &then);
+}
+
+#[test]
+fn bounded_child() {
+    let Some(folder) = child_folder() else {
+        return;
+    };
+    // Opened while there was room, as by a process that runs when its disk becomes full.
+    let filler = folder.join("filler");
+    std::fs::remove_file(&filler).unwrap();
+    let (spool, _) = Spool::open(&folder.join("snag"), SpoolOptions::default()).unwrap();
+    let spool = Arc::new(spool);
+    fill(&folder);
+    let policy = convert::policy(&identity().policy, &[]).unwrap();
+    let labels = Arc::new(LabelStore::new());
+    let mut pipeline = Pipeline::live(policy, Arc::clone(&spool), labels).unwrap();
+    let mut t = 1_700_000_000_000;
+    let mut input = |pipeline: &mut Pipeline, kind| {
+        t += 1_000;
+        pipeline.input(&Input { t, kind });
+    };
+    let orders = InputKind::Focus {
+        app: "erp".into(),
+        window: "Orders".into(),
+        screen: "Orders".into(),
+    };
+    input(&mut pipeline, orders);
+    for number in 0..25_000 {
+        let code = format!("E{number}");
+        input(&mut pipeline, InputKind::Error { code });
+    }
+    let made = pipeline.pending();
+    assert!(made >= 25_000, "{made}");
+    for _ in 0..2 {
+        let error = pipeline.flush().unwrap_err();
+        assert!(error.is_full(), "{error}");
+    }
+    let kept = pipeline.pending();
+    assert_eq!(kept, 20_000);
+    std::fs::remove_file(filler).unwrap();
+    pipeline.flush().unwrap();
+    assert_eq!(pipeline.pending(), 0);
+    assert_eq!(spool.waiting().records(), kept as u64);
+    let drops = spool.drops();
+    assert_eq!(drops.len(), 1, "{drops:?}");
+    assert_eq!(drops[0].reason, "not_stored");
+    assert_eq!(drops[0].count, (made - kept) as u64, "once, not each time");
 }
