@@ -39,6 +39,30 @@ describe("the app's build", () => {
     }
   });
 
+  it("draws the form's text field without Mantine, and with one catalogue", () => {
+    const text = (path: string) => files.find(([name]) => name === path)?.[1] ?? "";
+    const page = text("desktop.html");
+    const first = [
+      ...page.matchAll(/<(?:script|link rel="(?:modulepreload|stylesheet)")[^>]* (?:src|href)="\.\/([^"]+)"/g),
+    ];
+    const names = first.map((match) => match[1] ?? "");
+    expect(names.length).toBeGreaterThan(4);
+    for (const name of names) {
+      expect(text(name), name).not.toBe("");
+      expect(/\bmantine-(Button|Input)|m_77c9d27d/.test(text(name)), name).toBe(false);
+    }
+    // What is run, beside the catalogues, which are fetched and not run before one is chosen.
+    const run = names.filter((name) => name.endsWith(".js") && !/\/(en|de)-/.test(name));
+    for (const name of run) {
+      expect(text(name), name).not.toMatch(/In your words|In Ihren Worten/);
+    }
+    // Nothing more is waited for than the page names.
+    const imported = run.flatMap((name) =>
+      [...text(name).matchAll(/\b(?:from|import)"\.\/([^"]+)"/g)].map((match) => `assets/${match[1]}`),
+    );
+    for (const name of imported) expect(names, name).toContain(name);
+  });
+
   it("stays small", () => {
     const size = files.reduce((sum, [, text]) => sum + text.length, 0);
     expect(size).toBeLessThan(1_200_000);

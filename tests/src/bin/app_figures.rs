@@ -46,7 +46,7 @@ fn openings(stage: &Stage, driver: &snag_e2e::webdriver::Driver) -> Result<()> {
             driver.go_to("feedback")?;
             let ready = driver.until("a text field with the focus", || {
                 let at = driver.eval(
-                    "const [mark] = performance.getEntriesByName('window-ready'); \
+                    "const [mark] = performance.getEntriesByName('text-ready'); \
                      const ready = mark && document.activeElement.tagName === 'TEXTAREA' && document.hasFocus(); \
                      return ready ? performance.timeOrigin + mark.startTime : null",
                 )?;

@@ -1,25 +1,4 @@
-/** The design system's style sheets, in the order in which one may change what another says. The theme is in theme.ts. */
+/** What every page begins with. Mantine's own style sheets come with Mantine, in mantine.ts: the form's text field needs none. */
 import "@mantine/core/styles/baseline.css";
 import "./variables.css";
-import "@mantine/core/styles/UnstyledButton.css";
-import "@mantine/core/styles/VisuallyHidden.css";
-import "@mantine/core/styles/Loader.css";
-import "@mantine/core/styles/Paper.css";
-import "@mantine/core/styles/Group.css";
-import "@mantine/core/styles/Text.css";
-import "@mantine/core/styles/CloseButton.css";
-import "@mantine/core/styles/Overlay.css";
-import "@mantine/core/styles/ModalBase.css";
-import "@mantine/core/styles/Modal.css";
-import "@mantine/core/styles/ScrollArea.css";
-import "@mantine/core/styles/Button.css";
-import "@mantine/core/styles/ActionIcon.css";
-import "@mantine/core/styles/Kbd.css";
-import "@mantine/core/styles/InlineInput.css";
-import "@mantine/core/styles/Input.css";
-import "@mantine/core/styles/Checkbox.css";
-import "@mantine/core/styles/Switch.css";
-import "@mantine/core/styles/FloatingIndicator.css";
-import "@mantine/core/styles/SegmentedControl.css";
-import "@mantine/core/styles/Tabs.css";
 import "./base.css";

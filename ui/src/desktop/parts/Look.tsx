@@ -1,10 +1,11 @@
 import { MantineProvider } from "@mantine/core";
 import type { ComponentType, ReactNode } from "react";
 
+import "../../design/mantine";
 import { theme } from "../../design/theme";
 import type { WindowProps } from "../ask";
 
-/** Gives Mantine's parts the theme. Their style sheets are the page's: nothing is written into it at run time. */
+/** Gives Mantine's parts the theme. Their style sheets are files: nothing is written into the page at run time. */
 export function Look({ scheme, children }: { scheme: "light" | "dark"; children: ReactNode }) {
   return (
     <MantineProvider theme={theme} forceColorScheme={scheme} withCssVariables={false} withGlobalClasses={false}>
