@@ -6,7 +6,8 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
-use snag_spool::{Spool, SpoolOptions};
+use snag_spool::{NewRecord, Place, Spool, SpoolOptions};
+use snag_wire::{EventKind, EventRecord, LabelHash, Record};
 
 use super::*;
 use crate::desktop::{Desktop, EVERYTHING};
@@ -202,16 +203,64 @@ async fn full_at_start_child() {
     let Some(folder) = child_folder() else {
         return;
     };
-    let host = start(&folder).await;
-    until("it is said", || problems(&host) == ["problem.disk_full"]).await;
-    assert_eq!(health(&host, "storage"), "health.storage_full");
-    assert!(matches!(
-        host.overview().capture,
-        CaptureState::Unavailable { .. }
-    ));
-    std::fs::remove_file(folder.join("filler")).unwrap();
-    goes_on(&host, &folder).await;
-    host.stop().await;
+    // Once without anything, and once with what an earlier run left.
+    for left in [0, 300] {
+        if left > 0 {
+            let (spool, _) = Spool::open(&folder.join("snag"), SpoolOptions::default()).unwrap();
+            spool.append(&records(left), None).unwrap();
+            drop(spool);
+            fill(&folder);
+        }
+        let host = start(&folder).await;
+        // A spool that is there may be readable: then it is full once there is something to store.
+        if left == 0 {
+            until("it is said", || problems(&host) == ["problem.disk_full"]).await;
+            assert_eq!(health(&host, "storage"), "health.storage_full");
+            assert!(matches!(
+                host.overview().capture,
+                CaptureState::Unavailable { .. }
+            ));
+        }
+        // Some more tries, which may do no harm.
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        std::fs::remove_file(folder.join("filler")).unwrap();
+        goes_on(&host, &folder).await;
+        let waiting = host.knows_waiting(None).unwrap().total;
+        assert_eq!(waiting, left, "what waited is there");
+        host.stop().await;
+        drop(host);
+        let asides = std::fs::read_dir(folder.join("snag"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.contains("aside"))
+            .count();
+        assert_eq!(asides, 0, "nothing was taken for damaged");
+    }
+}
+
+/// Records as an earlier run would have stored them.
+fn records(count: u64) -> Vec<NewRecord> {
+    let record = |number| NewRecord {
+        at_ms: 1_700_000_000_000 + i64::try_from(number).unwrap(),
+        place: Place {
+            session: 1,
+            app: "erp".into(),
+            screen: LabelHash([3; 8]),
+        },
+        path: Vec::new(),
+        record: Record::Event(EventRecord {
+            seq: 0,
+            kind: EventKind::Click,
+            detail: None,
+            role: None,
+            label: None,
+            context: 0,
+            t_ms: 0,
+            count: 1,
+            duration_ms: 0,
+        }),
+    };
+    (0..count).map(record).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
