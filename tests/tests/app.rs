@@ -272,3 +272,30 @@ fn one_app_without_a_bus_or_a_tray_and_none_without_a_display() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_folder_that_cannot_be_used_ends_the_app_with_a_sentence() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let desktop = Desktop::start(With {
+        window_manager: false,
+        bus: false,
+    });
+    // A file where the folder has to be: as unusable for root as for anybody.
+    let file = folder.path().join("file");
+    File::create(&file)?;
+    for data in [file.join("agent"), file] {
+        let output = app(&desktop, folder.path(), &data)?.output()?;
+        let message = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.code() == Some(1),
+            "{} {message}",
+            output.status
+        );
+        ensure!(
+            message.contains("can't be used") && message.contains("--data-dir"),
+            "{message}"
+        );
+        ensure!(!message.contains("panicked"), "{message}");
+    }
+    Ok(())
+}
