@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use desktop::{Desktop, With};
 use snag_agent::desktop::view::Area;
+use snag_agent::host::OwnProcesses;
 use snag_agent::screenshot;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
@@ -51,7 +52,7 @@ fn measure() {
     let mut size_bytes = 0;
     for _ in 0..TIMES {
         let begin = Instant::now();
-        let shot = screenshot::take(None).expect("a picture");
+        let shot = screenshot::take(None, &OwnProcesses::default()).expect("a picture");
         let taken = begin.elapsed();
         let encoded = shot.picture.finished(&hidden, None).encode();
         size_bytes = encoded.expect("a file").bytes.len();

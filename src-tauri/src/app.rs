@@ -10,16 +10,18 @@ use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
 use snag_agent::config::Paths;
 use snag_agent::desktop::view::{CaptureState, Icon, Overview, Sentence, SettingsChange, Theme};
-use snag_agent::host::{Host, HostOptions, Opening};
-use tauri::{AppHandle, Emitter, Manager, RunEvent};
+use snag_agent::host::{Host, HostOptions, Opening, OwnProcesses};
+use tauri::{AppHandle, Manager, RunEvent};
 use tokio::sync::watch;
 
+use crate::channel::ToWindows;
 use crate::instance::{First, Request};
 use crate::tray::{Choice, Tray};
 use crate::tray_words::TrayWords;
-use crate::windows::{self, Sizes, Window};
-use crate::words::{Language, Words, sentence};
-use crate::{autostart, commands, feedback, links, notices, shortcut, surroundings};
+use crate::windows::Window;
+use crate::windows_process::Windows;
+use crate::words::{Language, Words, sentence, unknown};
+use crate::{autostart, feedback, links, notices, shortcut, surroundings};
 
 /// Longest time that a window's command waits for the host to have started.
 const HOST_DEADLINE: Duration = Duration::from_secs(10);
@@ -48,6 +50,8 @@ pub struct App {
     /// Where something shows the icon; none before that is known.
     pub(crate) has_tray: Mutex<Option<bool>>,
     pub(crate) start: Start,
+    /// The processes that our windows belong to.
+    pub(crate) own: OwnProcesses,
     pub(crate) form: feedback::Form,
     pub(crate) shortcut: shortcut::Held,
 }
@@ -94,11 +98,6 @@ fn not_ready() -> Sentence {
     sentence("problem.not_ready", [])
 }
 
-/// What a failure of the system is called in a window.
-pub(crate) fn unknown(reason: impl std::fmt::Display) -> Sentence {
-    sentence("problem.unknown", [("reason", reason.to_string())])
-}
-
 /// Runs the app until it is quit. Ends the process.
 ///
 /// # Errors
@@ -115,8 +114,13 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
     // The host starts while the event loop does.
     let (started, host) = watch::channel(None);
     let paths = start.paths.clone();
+    let own = OwnProcesses::default();
+    let options = HostOptions {
+        own_processes: own.clone(),
+        ..HostOptions::app()
+    };
     runtime.spawn(async move {
-        match Host::start(paths, HostOptions::app()).await {
+        match Host::start(paths, options).await {
             Ok(host) => drop(started.send(Some(host))),
             Err(error) => {
                 // IT's file can't be followed, or the folder is another agent's: not to be gone past.
@@ -134,14 +138,13 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
         form: feedback::Form::default(),
         shortcut: shortcut::Held::default(),
         start: start.clone(),
+        own,
     };
     let built = tauri::Builder::default()
-        .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_global_shortcut::Builder::new().build())
         .plugin(autostart::plugin(&start))
         .manage(app)
-        .manage(Sizes::load(start.paths.root().join("windows.json")))
-        .invoke_handler(commands::handler())
+        .manage(Windows::default())
         .on_menu_event(|app, event| {
             if let Some(choice) = Choice::of(event.id().as_ref()) {
                 chosen(app, choice);
@@ -156,7 +159,7 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
             tauri::async_runtime::spawn(told_to_stop(handle));
             Ok(())
         })
-        .build(tauri::generate_context!())
+        .build(crate::context())
         .map_err(|error| error.to_string())?;
     built.run(|_, event| {
         // Without a window the app is still there; only `quit` gives a code.
@@ -207,15 +210,7 @@ fn before_the_host() -> Overview {
     Overview {
         icon: Icon::Paused,
         capture: CaptureState::NotAcknowledged,
-        organisation: String::new(),
-        contact: String::new(),
-        waiting_records: 0,
-        waiting_feedback: 0,
-        last_sent_at: None,
-        offline: false,
-        unread_replies: 0,
-        problems: Vec::new(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..Overview::blank(env!("CARGO_PKG_VERSION"))
     }
 }
 
@@ -252,9 +247,7 @@ async fn follow(app: AppHandle) {
                     return;
                 }
                 let overview = overviews.borrow_and_update().clone();
-                if let Err(error) = app.emit("overview", &overview) {
-                    tracing::warn!(%error, "the windows can't be told");
-                }
+                app.state::<Windows>().emit("overview", &overview);
                 say_in_tray(&app, &overview, false);
             }
             _ = words.tick() => say_in_tray(&app, &host.overview(), false),
@@ -286,10 +279,7 @@ fn open_at_start(app: &AppHandle, host: &Host, has_tray: bool) {
         }
     } else if matches!(capture, CaptureState::NotAcknowledged) {
         open(app, Window::FirstRun);
-    } else if !has_tray
-        || matches!(capture, CaptureState::NotEnrolled)
-        || std::env::var_os(AUTOMATION).is_some()
-    {
+    } else if !has_tray || matches!(capture, CaptureState::NotEnrolled) || is_driven() {
         if !has_tray {
             notices::no_tray(app);
         }
@@ -354,6 +344,23 @@ pub fn open(app: &AppHandle, window: Window) {
 
 /// Shows a window as it is.
 pub(crate) fn show(app: &AppHandle, window: Window) {
+    let (title, theme) = title_and_theme(app, window);
+    let windows = app.state::<Windows>();
+    if let Err(error) = windows.show(app, window, title, theme) {
+        tracing::error!(%error, window = window.label(), "the window can't be shown");
+    }
+}
+
+/// Makes a window that [`show`] will show in a moment.
+pub(crate) fn prepare(app: &AppHandle, window: Window) {
+    let (title, theme) = title_and_theme(app, window);
+    let windows = app.state::<Windows>();
+    if let Err(error) = windows.prepare(app, window, title, theme) {
+        tracing::error!(%error, window = window.label(), "the window can't be made");
+    }
+}
+
+fn title_and_theme(app: &AppHandle, window: Window) -> (String, Theme) {
     let state = app.state::<App>();
     let theme = state
         .host_now()
@@ -361,9 +368,12 @@ pub(crate) fn show(app: &AppHandle, window: Window) {
     let title = state
         .words()
         .say(&format!("window.{}", window.label()), &[]);
-    if let Err(error) = windows::show(app, window, &title, theme) {
-        tracing::error!(%error, window = window.label(), "the window can't be shown");
-    }
+    (title, theme)
+}
+
+/// Whether a WebDriver drives the windows.
+pub(crate) fn is_driven() -> bool {
+    std::env::var_os(AUTOMATION).is_some()
 }
 
 /// What the shell does about a change of settings, once the host has it.
@@ -375,16 +385,8 @@ pub(crate) fn settings_changed(app: &AppHandle, host: &Host, change: &SettingsCh
         say_in_tray(app, &host.overview(), true);
     }
     if let Some(theme) = change.theme {
-        let theme = match theme {
-            Theme::System => None,
-            Theme::Light => Some(tauri::Theme::Light),
-            Theme::Dark => Some(tauri::Theme::Dark),
-        };
-        for window in app.webview_windows().values() {
-            if let Err(error) = window.set_theme(theme) {
-                tracing::warn!(%error, "a window keeps its theme");
-            }
-        }
+        let windows = app.state::<Windows>();
+        windows.tell(&ToWindows::Look { theme }, &[]);
     }
 }
 
@@ -395,6 +397,7 @@ pub fn quit(app: &AppHandle) {
         if let Some(host) = app.state::<App>().host_now() {
             host.stop().await;
         }
+        app.state::<Windows>().end();
         app.exit(0);
     });
 }

@@ -1,47 +1,84 @@
 //! A picture first, then the form: what the person saw, not our window over it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use snag_agent::desktop::view::{PictureView, Sentence};
 use snag_agent::host::Opening;
 use tauri::{AppHandle, Manager};
+use tokio::sync::watch;
 
-use crate::app::{self, App, unknown};
+use crate::app::{self, App};
+use crate::channel::ToWindows;
 use crate::notices;
 use crate::windows::Window;
+use crate::windows_process::Windows;
 
-/// A window that was hidden is off the screen after this long, with a compositor's animation.
-const HIDING: Duration = Duration::from_millis(250);
+/// Longest time that the form waits for its picture. A second is much for one; then something is wrong with the display.
+const OPENING_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Whether the form is being opened: a second press of the shortcut must not picture the first one's window.
-#[derive(Default)]
-pub struct Form(AtomicBool);
+pub struct Form(watch::Sender<bool>);
+
+impl Default for Form {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
+}
 
 /// Opens the form, filled in as `opening` says. A form that is open already is shown as it is, with what the person
 /// wrote.
 pub fn open(app: &AppHandle, opening: Opening) {
     let state = app.state::<App>();
-    if state.form.0.swap(true, Ordering::AcqRel) {
+    if state.form.0.send_replace(true) {
         return;
     }
     let asked = Instant::now();
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
         let state = app.state::<App>();
-        match state.host().await {
+        let windows = app.state::<Windows>();
+        let was_open = windows.is_open(Window::Feedback);
+        // Made while the picture is taken and shown after it, so that it is not on it.
+        app::prepare(&app, Window::Feedback);
+        let opened = match state.host().await {
             Ok(host) => {
                 host.feedback_open(opening).await;
+                Ok(())
+            }
+            Err(sentence) => Err(sentence),
+        };
+        state.form.0.send_replace(false);
+        match opened {
+            Ok(()) => {
+                if was_open {
+                    windows.emit("feedback-form", &());
+                }
                 app::show(&app, Window::Feedback);
                 tracing::debug!(
                     elapsed_ms = asked.elapsed().as_millis(),
                     "the form was opened"
                 );
             }
-            Err(sentence) => notices::problem(&app, &sentence),
+            Err(sentence) => {
+                if !was_open {
+                    let window = Window::Feedback;
+                    windows.tell(&ToWindows::Close { window }, &[]);
+                }
+                notices::problem(&app, &sentence);
+            }
         }
-        state.form.0.store(false, Ordering::Release);
     });
+}
+
+/// Returns when no form is being opened.
+pub async fn opened(app: &AppHandle) {
+    let mut opening = app.state::<App>().form.0.subscribe();
+    let opened = opening.wait_for(|opening| !opening);
+    if tokio::time::timeout(OPENING_DEADLINE, opened)
+        .await
+        .is_err()
+    {
+        tracing::warn!("the form's picture takes long");
+    }
 }
 
 /// The window is gone: the picture leaves the memory, too.
@@ -49,25 +86,4 @@ pub fn closed(app: &AppHandle) {
     if let Some(host) = app.state::<App>().host_now() {
         tauri::async_runtime::spawn_blocking(move || host.feedback_close());
     }
-}
-
-/// Takes another picture, of what is behind the form.
-///
-/// # Errors
-/// The source is gone, or pictures aren't allowed: the form shows the picture that it had.
-pub async fn retake(app: &AppHandle, source: &str) -> Result<PictureView, Sentence> {
-    let host = app.state::<App>().host().await?;
-    let window = app.get_webview_window(Window::Feedback.label());
-    if let Some(window) = &window {
-        window.hide().map_err(unknown)?;
-        tokio::time::sleep(HIDING).await;
-    }
-    let taken = host.feedback_retake(source).await;
-    if let Some(window) = &window {
-        window
-            .show()
-            .and_then(|()| window.set_focus())
-            .map_err(unknown)?;
-    }
-    taken
 }

@@ -1,25 +1,32 @@
-//! The desktop app: the agent in this process, a tray icon, and the windows that it opens.
+//! The desktop app: the agent in this process, a tray icon, and the windows that it opens in a process of their own.
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | [`app`] | how the parts come up, work together and end |
 //! | [`instance`] | that there is one app for each folder |
 //! | [`tray`], [`tray_words`], [`mark`] | the icon: how it is shown, what it says, how it is drawn |
-//! | [`windows`], [`links`] | the windows, and what a `snag://` link opens |
+//! | [`windows_process`] | the process of the windows, as the app sees it |
+//! | [`windows_app`], [`windows`] | the same from within, and the windows themselves |
+//! | [`channel`] | what the two say to each other |
+//! | [`links`] | what a `snag://` link opens |
 //! | [`commands`] | what a window may ask for |
 //! | [`feedback`] | a picture first, then the form |
 //! | [`notices`] | notifications |
 //! | [`shortcut`], [`autostart`] | what the settings change in the system |
 //! | [`surroundings`] | what this desktop offers |
+//! | [`libraries`] | what the libraries beneath are told before they are loaded |
 //! | [`words`] | the catalogues |
 //!
 //! What can be decided without a window is decided in `snag-agent`.
 
 pub mod app;
 pub mod autostart;
+pub mod channel;
 pub mod commands;
 pub mod feedback;
 pub mod instance;
+#[cfg(target_os = "linux")]
+pub mod libraries;
 pub mod links;
 pub mod mark;
 pub mod notices;
@@ -28,4 +35,11 @@ pub mod surroundings;
 pub mod tray;
 pub mod tray_words;
 pub mod windows;
+pub mod windows_app;
+pub mod windows_process;
 pub mod words;
+
+/// What the build says of the app, its windows' code included. Once: it is large.
+fn context() -> tauri::Context {
+    tauri::generate_context!()
+}

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use snag_agent::desktop::view::Theme;
 use tauri::{AppHandle, LogicalSize, Manager, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+
+use crate::windows_app::Link;
 
 /// A window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -111,32 +114,55 @@ fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What the toolkit calls a look; none is the system's.
+#[must_use]
+pub fn look(theme: Theme) -> Option<tauri::Theme> {
+    match theme {
+        Theme::System => None,
+        Theme::Light => Some(tauri::Theme::Light),
+        Theme::Dark => Some(tauri::Theme::Dark),
+    }
+}
+
 /// Shows a window, making it where there is none. Not to be called on the thread that draws.
 ///
 /// # Errors
 /// When the system gives no window.
 pub fn show(app: &AppHandle, window: Window, title: &str, theme: Theme) -> tauri::Result<()> {
-    if let Some(open) = app.get_webview_window(window.label()) {
-        open.unminimize()?;
-        open.show()?;
-        return open.set_focus();
+    let Some(open) = app.get_webview_window(window.label()) else {
+        return make(app, window, title, theme, true);
+    };
+    open.unminimize()?;
+    open.show()?;
+    open.set_focus()
+}
+
+/// Makes a window where there is none. Not to be called on the thread that draws.
+///
+/// # Errors
+/// When the system gives no window.
+pub fn make(
+    app: &AppHandle,
+    window: Window,
+    title: &str,
+    theme: Theme,
+    shown: bool,
+) -> tauri::Result<()> {
+    if app.get_webview_window(window.label()).is_some() {
+        return Ok(());
     }
     let sizes = app.state::<Sizes>();
     let (width, height) = sizes.of(window);
     let [_, (least_width, least_height)] = window.sizes();
     let address = WebviewUrl::App(format!("desktop.html#/{}", window.label()).into());
-    let theme = match theme {
-        Theme::System => None,
-        Theme::Light => Some(tauri::Theme::Light),
-        Theme::Dark => Some(tauri::Theme::Dark),
-    };
     let built = WebviewWindowBuilder::new(app, window.label(), address)
         .title(title)
         .inner_size(width.into(), height.into())
         .min_inner_size(least_width.into(), least_height.into())
-        .theme(theme)
+        .theme(look(theme))
         .center()
         .focused(true)
+        .visible(shown)
         // The windows are one page of this program; nothing leads out of it.
         .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"))
         .disable_drag_drop_handler()
@@ -161,25 +187,12 @@ pub fn show(app: &AppHandle, window: Window, title: &str, theme: Theme) -> tauri
             }
             WindowEvent::Destroyed => {
                 sizes.store();
-                if window == Window::Feedback {
-                    crate::feedback::closed(&handle);
-                }
+                handle.state::<Arc<Link>>().closed(window);
             }
             _ => {}
         }
     });
     Ok(())
-}
-
-/// Closes a window, if it is open.
-///
-/// # Errors
-/// When the system doesn't.
-pub fn close(app: &AppHandle, label: &str) -> tauri::Result<()> {
-    match app.get_webview_window(label) {
-        Some(open) => open.close(),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

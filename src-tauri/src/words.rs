@@ -41,6 +41,12 @@ impl Language {
     }
 }
 
+/// What a failure of the system is called in a window.
+#[must_use]
+pub fn unknown(reason: impl std::fmt::Display) -> Sentence {
+    sentence("problem.unknown", [("reason", reason.to_string())])
+}
+
 /// A sentence that the shell says; the test below holds its key against the catalogue.
 #[must_use]
 pub fn sentence<const N: usize>(key: &str, values: [(&str, String); N]) -> Sentence {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use zbus::blocking::Connection;
@@ -187,6 +187,8 @@ impl Session {
     /// # Errors
     /// When the bus is gone.
     pub fn answer(&self, notification: &Notification, action: &str) -> Result<()> {
+        // Who shows a notification begins to listen after it is shown; no person clicks sooner.
+        std::thread::sleep(Duration::from_secs(1));
         self.connection.emit_signal(
             None::<&str>,
             NOTIFICATIONS,

@@ -201,7 +201,7 @@ pub fn processes(data: &Path) -> Result<Vec<u32>> {
     }
     let children: Vec<u32> = parents
         .iter()
-        .filter(|(_, parent)| found.contains(parent))
+        .filter(|(pid, parent)| found.contains(parent) && !found.contains(pid))
         .map(|(pid, _)| *pid)
         .collect();
     found.extend(children);

@@ -77,8 +77,11 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
     });
     wait_until("the menu says that it is kept", || {
         stage.session.menu().is_ok_and(|menu| {
-            menu.iter()
-                .any(|e| e.label.contains("1 waiting") || e.label.contains("kept here"))
+            // Records wait, too, so that the number is not known.
+            menu.iter().any(|e| {
+                let waits = e.label.contains(" waiting") && !e.label.contains("nothing");
+                waits || e.label.contains("kept here")
+            })
         })
     });
 
@@ -298,4 +301,66 @@ fn a_folder_that_cannot_be_used_ends_the_app_with_a_sentence() -> Result<()> {
         ensure!(!message.contains("panicked"), "{message}");
     }
     Ok(())
+}
+
+#[test]
+fn the_windows_come_and_go_and_fail_without_the_app() -> Result<()> {
+    let stage = Stage::set()?;
+    {
+        let driver = stage.driven()?;
+        stage.read_first_page(&driver)?;
+        stage.quit()?;
+    }
+    let hand = stage.desktop.hand();
+    let log = stage.log()?;
+    let mut app = stage.app()?;
+    app.arg("--hidden").stdout(log.try_clone()?).stderr(log);
+    let mut running = Running(app.spawn()?);
+    wait_until("it captures", || {
+        stage
+            .status()
+            .is_some_and(|status| status["capture"]["input"]["state"] == "working")
+    });
+    let windows = || -> Vec<u32> {
+        let all = processes(stage.agent.data()).unwrap_or_default();
+        all.into_iter().filter(|pid| draws_windows(*pid)).collect()
+    };
+    ensure!(windows().is_empty() && hand.windows().is_empty());
+
+    stage.second(&["snag://knows"])?;
+    wait_until("the window", || hand.windows().len() == 1);
+    let drawing = windows();
+    ensure!(drawing.len() == 1, "{drawing:?}");
+    let pid = drawing[0].to_string();
+    ensure!(Command::new("kill").args(["-9", &pid]).status()?.success());
+    wait_until("the window is gone", || hand.windows().is_empty());
+    ensure!(running.0.try_wait()?.is_none(), "the app went with it");
+
+    stage.second(&["snag://settings"])?;
+    stage.second(&["snag://knows"])?;
+    wait_until("two windows", || hand.windows().len() == 2);
+    let drawing = windows();
+    ensure!(drawing.len() == 1, "one process for both: {drawing:?}");
+    hand.close(hand.windows()[0]);
+    wait_until("one is closed", || hand.windows().len() == 1);
+    std::thread::sleep(Duration::from_secs(4));
+    ensure!(windows() == drawing, "the other window needs it");
+    hand.close(hand.windows()[0]);
+    wait_until("the process has ended with its last window", || {
+        windows().is_empty()
+    });
+
+    // A window is open as the app ends.
+    stage.second(&["snag://settings"])?;
+    wait_until("the window", || hand.windows().len() == 1);
+    stage.quit()?;
+    ensure!(running.0.wait()?.success());
+    Ok(())
+}
+
+/// Whether a process is the one that the app started for its windows.
+fn draws_windows(pid: u32) -> bool {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0)
+        .any(|part| part == b"--windows")
 }

@@ -1,6 +1,6 @@
 //! What the thread that looks at the desktop is given, on every platform.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use snag_core::redact::Redactor;
 
 use crate::health::Board;
+use crate::own::OwnProcesses;
 use crate::queue::{Queue, Reply, Under};
 
 /// What the desktop thread is told.
@@ -28,7 +29,7 @@ pub(crate) struct Context {
     pub(crate) board: Arc<Board>,
     pub(crate) redactor: Arc<RwLock<Arc<Redactor>>>,
     /// Processes whose windows are ours.
-    pub(crate) own: HashSet<u32>,
+    pub(crate) own: OwnProcesses,
     pub(crate) element_deadline: Duration,
     pub(crate) window_deadline: Duration,
     pub(crate) trail: Arc<Trail>,

@@ -26,12 +26,12 @@ mod listener;
 mod names;
 #[cfg(not(target_os = "linux"))]
 mod other;
+mod own;
 mod queue;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod roles;
 mod window;
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
@@ -50,6 +50,7 @@ use linux as platform;
 use listener::{ButtonSeen, Sink};
 #[cfg(not(target_os = "linux"))]
 use other as platform;
+pub use own::OwnProcesses;
 use queue::{Queue, Under, What};
 
 /// Commands to the desktop thread that may wait. Beyond that a press goes without its element.
@@ -61,7 +62,7 @@ pub struct CaptureOptions {
     /// Normalises and hashes what is seen, and knows which programs are to be looked at.
     pub redactor: Arc<Redactor>,
     /// Processes whose windows are left out, beside this process itself.
-    pub own_processes: Vec<u32>,
+    pub own_processes: OwnProcesses,
     /// How long a press may wait for its element. A program that hangs costs this much for each click into it.
     pub element_deadline: Duration,
     /// How long a focus change may wait for its window.
@@ -74,7 +75,7 @@ impl CaptureOptions {
     pub fn new(redactor: Arc<Redactor>) -> Self {
         Self {
             redactor,
-            own_processes: Vec::new(),
+            own_processes: OwnProcesses::default(),
             // A look-up takes 1 to 5 ms; a busy computer may take a hundred times that. Nobody waits for it but the
             // question whether to ask for feedback.
             element_deadline: Duration::from_millis(500),
@@ -169,13 +170,11 @@ pub fn start(options: CaptureOptions) -> Result<Capture, CaptureError> {
     let trail = Arc::new(Trail::default());
     let acted = Arc::new(AtomicU64::new(0));
     let started = Arc::new(AtomicBool::new(false));
-    let mut own: HashSet<u32> = options.own_processes.into_iter().collect();
-    own.insert(std::process::id());
     let context = Context {
         queue: queue.clone(),
         board: board.clone(),
         redactor: redactor.clone(),
-        own,
+        own: options.own_processes,
         element_deadline: options.element_deadline,
         window_deadline: options.window_deadline,
         trail: trail.clone(),

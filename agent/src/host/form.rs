@@ -56,7 +56,8 @@ impl Host {
             return shown;
         }
         let shot = if self.pictures_allowed() {
-            tokio::task::spawn_blocking(|| screenshot::take(None))
+            let own = self.shared.options.own_processes.clone();
+            tokio::task::spawn_blocking(move || screenshot::take(None, &own))
                 .await
                 .ok()
                 .and_then(|taken| {
@@ -148,7 +149,8 @@ impl Host {
     /// Pictures aren't allowed, or there is no display.
     pub async fn feedback_sources(&self) -> Result<Vec<PictureSource>, Sentence> {
         self.may_picture()?;
-        tokio::task::spawn_blocking(screenshot::sources)
+        let own = self.shared.options.own_processes.clone();
+        tokio::task::spawn_blocking(move || screenshot::sources(&own))
             .await
             .map_err(|_| Sentence::plain("problem.picture_gone"))?
             .map_err(|error| Sentence::from(&error))
@@ -161,7 +163,8 @@ impl Host {
     pub async fn feedback_retake(&self, source: &str) -> Result<PictureView, Sentence> {
         self.may_picture()?;
         let source = source.to_owned();
-        let shot = tokio::task::spawn_blocking(move || screenshot::take(Some(&source)))
+        let own = self.shared.options.own_processes.clone();
+        let shot = tokio::task::spawn_blocking(move || screenshot::take(Some(&source), &own))
             .await
             .map_err(|_| Sentence::plain("problem.picture_gone"))?
             .map_err(|error| Sentence::from(&error))?;

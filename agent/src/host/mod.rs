@@ -43,6 +43,7 @@ use std::time::Duration;
 
 use jiff::Zoned;
 use parking_lot::Mutex;
+pub use snag_capture::OwnProcesses;
 use snag_spool::{Spool, SpoolError, SpoolOptions};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 
@@ -90,7 +91,7 @@ pub struct HostOptions {
     /// IT's file.
     pub managed: PathBuf,
     /// Processes whose windows are left out, beside this process itself.
-    pub own_processes: Vec<u32>,
+    pub own_processes: OwnProcesses,
     /// Whether programs may speak to it through the local SDK.
     pub sdk: bool,
     /// How often replies are asked for, where something was said.
@@ -104,7 +105,7 @@ impl HostOptions {
         Self {
             asks: false,
             managed: Managed::default_path(),
-            own_processes: Vec::new(),
+            own_processes: OwnProcesses::default(),
             sdk: false,
             replies_every: REPLIES_EVERY,
         }

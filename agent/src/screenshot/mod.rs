@@ -8,6 +8,7 @@ mod encode;
 #[cfg(target_os = "linux")]
 mod x11;
 
+use snag_capture::OwnProcesses;
 use snag_wire::Size;
 use snag_wire::limits::SCREENSHOT_PIXELS_MAX;
 
@@ -80,21 +81,21 @@ impl From<&ScreenshotError> for Sentence {
     }
 }
 
-/// What can be pictured: screens first, then windows, the topmost first. Blocks for some milliseconds.
+/// What can be pictured: screens first, then windows that aren't ours, the topmost first. Blocks for some milliseconds.
 ///
 /// # Errors
 /// No display, or one that doesn't answer.
-pub fn sources() -> Result<Vec<PictureSource>, ScreenshotError> {
-    platform::sources()
+pub fn sources(own: &OwnProcesses) -> Result<Vec<PictureSource>, ScreenshotError> {
+    platform::sources(own)
 }
 
-/// Takes a picture of a source, or of the screen that holds the window with the focus. Blocks for some ten
+/// Takes a picture of a source that isn't ours, or of the screen that holds the window with the focus. Blocks for some ten
 /// milliseconds.
 ///
 /// # Errors
 /// No display, or the source is gone.
-pub fn take(source: Option<&str>) -> Result<Shot, ScreenshotError> {
-    platform::take(source)
+pub fn take(source: Option<&str>, own: &OwnProcesses) -> Result<Shot, ScreenshotError> {
+    platform::take(source, own)
 }
 
 #[cfg(target_os = "linux")]
@@ -102,13 +103,13 @@ use x11 as platform;
 
 #[cfg(not(target_os = "linux"))]
 mod platform {
-    use super::{PictureSource, ScreenshotError, Shot};
+    use super::{OwnProcesses, PictureSource, ScreenshotError, Shot};
 
-    pub(super) fn sources() -> Result<Vec<PictureSource>, ScreenshotError> {
+    pub(super) fn sources(_: &OwnProcesses) -> Result<Vec<PictureSource>, ScreenshotError> {
         Err(ScreenshotError::NoDisplay)
     }
 
-    pub(super) fn take(_: Option<&str>) -> Result<Shot, ScreenshotError> {
+    pub(super) fn take(_: Option<&str>, _: &OwnProcesses) -> Result<Shot, ScreenshotError> {
         Err(ScreenshotError::NoDisplay)
     }
 }

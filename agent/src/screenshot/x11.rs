@@ -13,11 +13,13 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 
 use super::{Picture, PictureSource, ScreenshotError, Shot};
+use snag_capture::OwnProcesses;
 
 /// Windows that are offered at most.
 const WINDOWS_MAX: usize = 40;
 
-struct X {
+struct X<'a> {
+    own: &'a OwnProcesses,
     connection: RustConnection,
     root: Window,
     size: Size,
@@ -36,14 +38,15 @@ fn display(error: impl std::fmt::Display) -> ScreenshotError {
     ScreenshotError::Display(error.to_string())
 }
 
-impl X {
-    fn connect() -> Result<Self, ScreenshotError> {
+impl<'a> X<'a> {
+    fn connect(own: &'a OwnProcesses) -> Result<Self, ScreenshotError> {
         if std::env::var_os("DISPLAY").is_none_or(|value| value.is_empty()) {
             return Err(ScreenshotError::NoDisplay);
         }
         let (connection, number) = x11rb::connect(None).map_err(display)?;
         let screen = &connection.setup().roots[number];
         Ok(Self {
+            own,
             root: screen.root,
             size: Size {
                 width: screen.width_in_pixels.into(),
@@ -153,7 +156,7 @@ impl X {
 
     fn is_own(&self, window: Window) -> bool {
         self.property(window, "_NET_WM_PID", AtomEnum::CARDINAL)
-            .is_some_and(|pid| pid.first() == Some(&std::process::id()))
+            .is_some_and(|pid| pid.first().is_some_and(|pid| self.own.contains(*pid)))
     }
 
     /// The program's name as it gives it; never the title.
@@ -321,8 +324,8 @@ impl X {
     }
 }
 
-pub(super) fn sources() -> Result<Vec<PictureSource>, ScreenshotError> {
-    let x = X::connect()?;
+pub(super) fn sources(own: &OwnProcesses) -> Result<Vec<PictureSource>, ScreenshotError> {
+    let x = X::connect(own)?;
     let mut sources: Vec<PictureSource> = x
         .monitors()
         .into_iter()
@@ -368,8 +371,8 @@ fn chosen<'a>(monitors: &'a [Monitor], id: &str) -> Option<(usize, &'a Monitor)>
     monitors.get(number).map(|monitor| (number, monitor))
 }
 
-pub(super) fn take(source: Option<&str>) -> Result<Shot, ScreenshotError> {
-    let x = X::connect()?;
+pub(super) fn take(source: Option<&str>, own: &OwnProcesses) -> Result<Shot, ScreenshotError> {
+    let x = X::connect(own)?;
     if x.depth < 24 {
         return Err(ScreenshotError::Display(format!(
             "its colours have {} bits, and only 24 are known",

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use serde_json::json;
 use snag_agent::desktop::view::Area;
 use snag_agent::host::Opening;
+use snag_agent::host::OwnProcesses;
 use snag_agent::screenshot::{self, Picture};
 use snag_wire::Size;
 use x11rb::connection::Connection;
@@ -49,10 +50,10 @@ fn large_child() {
     let place = std::env::var(PLACE).unwrap();
     let (x, y) = place.split_once(' ').unwrap();
     let (x, y): (u32, u32) = (x.parse().unwrap(), y.parse().unwrap());
-    let sources = screenshot::sources().unwrap();
+    let sources = screenshot::sources(&OwnProcesses::default()).unwrap();
     let window = sources.iter().find(|source| !source.is_screen).unwrap();
     assert_eq!(window.size, size(1_280, 840), "640 x 420, scaled");
-    let shot = screenshot::take(None).unwrap();
+    let shot = screenshot::take(None, &OwnProcesses::default()).unwrap();
     assert_eq!(shot.picture.size(), size(3_840, 2_160), "whole, not halved");
     assert_eq!(shot.screen, Some(size(3_840, 2_160)));
     assert_eq!(shot.window, Some(size(1_280, 840)));
@@ -89,7 +90,7 @@ fn large_child() {
         assert_eq!(pixel(&sent, at_x, at_y), expected, "{at_x} {at_y}");
     }
 
-    let alone = screenshot::take(Some(&window.id)).unwrap();
+    let alone = screenshot::take(Some(&window.id), &OwnProcesses::default()).unwrap();
     assert_eq!(alone.picture.size(), size(1_280, 840));
 }
 

@@ -32,7 +32,7 @@ fn main() {
         match argument.split_once('=') {
             Some(("--own", pid)) => options
                 .own_processes
-                .push(pid.parse().expect("a process id")),
+                .add(pid.parse().expect("a process id")),
             Some(("--deadline-ms", ms)) => {
                 options.element_deadline = Duration::from_millis(ms.parse().expect("milliseconds"));
             }

@@ -184,7 +184,7 @@ impl Shell {
             window: Some(window),
             known: true,
             looking: false,
-            own: self.context.own.contains(&told.pid),
+            own: self.context.own.contains(told.pid),
             private: redact::is_private(&told.app, &told.title),
             screen: self.screen(&told.app, &told.title),
             app: told.app,
@@ -215,7 +215,7 @@ impl Shell {
     async fn get_to_know(&self, pid: u32) {
         let known = self.a11y.borrow().clone();
         if let Some(a11y) = known
-            && !self.context.own.contains(&pid)
+            && !self.context.own.contains(pid)
         {
             let _ = tokio::time::timeout(GET_TO_KNOW, a11y.program(pid)).await;
         }

@@ -86,7 +86,7 @@ impl Shell {
         let mut answered = Answered::default();
         let mut clicked = None;
         if let Some((at, app)) = &at {
-            answered.own = at.pid.is_some_and(|pid| self.context.own.contains(&pid));
+            answered.own = at.pid.is_some_and(|pid| self.context.own.contains(pid));
             if !answered.own && self.may_look_at(at, app) {
                 // A little less than the press waits, so that what is known without the element still counts.
                 let deadline = self.context.element_deadline * 9 / 10;

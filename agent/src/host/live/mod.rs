@@ -302,9 +302,7 @@ impl Live {
         };
         self.try_capture = Some(Instant::now());
         let mut options = CaptureOptions::new(Arc::new(Redactor::new(&policy)));
-        options
-            .own_processes
-            .clone_from(&self.shared.options.own_processes);
+        options.own_processes = self.shared.options.own_processes.clone();
         match snag_capture::start(options) {
             Ok(capture) => {
                 let mut facts = self.shared.capture.lock();

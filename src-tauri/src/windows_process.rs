@@ -1,0 +1,305 @@
+//! The process of the windows, as the app sees it: started for the first window, ended after the last.
+//!
+//! A web view costs more memory than everything else of the app, and gives little of it back when its window
+//! closes. In a process of its own all of it goes, and what a window may do wrong doesn't end the capture.
+//!
+//! **Invariants:** the process holds nothing that is lost with it; it ends when this one does, since the socket
+//! between the two does.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use snag_agent::desktop::view::Theme;
+use tauri::{AppHandle, Manager};
+
+use crate::app::App;
+use crate::channel::{self, FromWindows, Outcome, ToWindows, Writer};
+use crate::commands;
+use crate::windows::Window;
+
+/// How long the process waits for another window after the last one was closed: closing one often opens the next.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The argument that makes a process the one of the windows.
+pub const ARGUMENT: &str = "--windows";
+
+/// The process of the windows, where there is one.
+#[derive(Default)]
+pub struct Windows(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    running: Option<Running>,
+    /// Counts processes and what was asked of them, so that what was decided before is known to be old.
+    asked: u64,
+}
+
+struct Running {
+    writer: Arc<Writer>,
+    open: BTreeSet<Window>,
+    /// What `asked` was when it was started.
+    since: u64,
+}
+
+impl Windows {
+    /// Shows a window.
+    ///
+    /// # Errors
+    /// When the system gives no process.
+    pub fn show(
+        &self,
+        app: &AppHandle,
+        window: Window,
+        title: String,
+        theme: Theme,
+    ) -> io::Result<()> {
+        self.ask(
+            app,
+            window,
+            &ToWindows::Show {
+                window,
+                title,
+                theme,
+            },
+        )
+    }
+
+    /// Makes a window that will be shown in a moment.
+    ///
+    /// # Errors
+    /// When the system gives no process.
+    pub fn prepare(
+        &self,
+        app: &AppHandle,
+        window: Window,
+        title: String,
+        theme: Theme,
+    ) -> io::Result<()> {
+        self.ask(
+            app,
+            window,
+            &ToWindows::Prepare {
+                window,
+                title,
+                theme,
+            },
+        )
+    }
+
+    fn ask(&self, app: &AppHandle, window: Window, message: &ToWindows) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.asked += 1;
+        if let Some(running) = &mut state.running {
+            running.open.insert(window);
+            match running.writer.send(message, &[]) {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::warn!(%error, "the windows are gone; they are made anew"),
+            }
+        }
+        let since = state.asked;
+        let writer = start(app, since)?;
+        writer.send(message, &[])?;
+        state.running = Some(Running {
+            writer,
+            open: BTreeSet::from([window]),
+            since,
+        });
+        Ok(())
+    }
+
+    /// Tells the windows that are open.
+    pub fn tell(&self, message: &ToWindows, body: &[u8]) {
+        let writer = {
+            let state = self.0.lock();
+            state
+                .running
+                .as_ref()
+                .map(|running| Arc::clone(&running.writer))
+        };
+        if let Some(writer) = writer
+            && let Err(error) = writer.send(message, body)
+        {
+            tracing::debug!(%error, "the windows are gone");
+        }
+    }
+
+    /// Tells the windows that are open of an event.
+    pub fn emit(&self, name: &str, payload: &impl Serialize) {
+        if self.0.lock().running.is_none() {
+            return;
+        }
+        match serde_json::to_vec(payload) {
+            Ok(body) => self.tell(
+                &ToWindows::Event {
+                    name: name.to_owned(),
+                },
+                &body,
+            ),
+            Err(error) => tracing::warn!(%error, name, "the windows can't be told"),
+        }
+    }
+
+    /// Ends the process, if there is one.
+    pub fn end(&self) {
+        if let Some(running) = self.0.lock().running.take() {
+            running.writer.close();
+        }
+    }
+
+    /// Whether a window is open, or is being opened.
+    pub fn is_open(&self, window: Window) -> bool {
+        let state = self.0.lock();
+        let running = state.running.as_ref();
+        running.is_some_and(|running| running.open.contains(&window))
+    }
+
+    /// A window was closed; after the last one the process ends, unless another is asked for soon.
+    fn closed(&self, app: &AppHandle, window: Window, left: usize) {
+        let asked = {
+            let mut state = self.0.lock();
+            if let Some(running) = &mut state.running {
+                running.open.remove(&window);
+            }
+            state.asked
+        };
+        // A driver's session lasts as long as the process that it drives.
+        if left > 0 || crate::app::is_driven() {
+            return;
+        }
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            let windows = app.state::<Self>();
+            if windows.0.lock().asked == asked {
+                windows.end();
+            }
+        });
+    }
+
+    /// The process that was started then is gone; tells which windows went with it.
+    fn gone(&self, since: u64) -> BTreeSet<Window> {
+        let mut state = self.0.lock();
+        match &state.running {
+            Some(running) if running.since == since => state
+                .running
+                .take()
+                .map(|running| running.open)
+                .unwrap_or_default(),
+            // It was ended, or another one is in its place.
+            _ => BTreeSet::new(),
+        }
+    }
+}
+
+fn start(app: &AppHandle, since: u64) -> io::Result<Arc<Writer>> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let child = command(app)?
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .spawn()?;
+    app.state::<App>().own.add(child.id());
+    let reader = ours.try_clone()?;
+    let writer = Arc::new(Writer::new(ours));
+    let answers = Arc::clone(&writer);
+    let app = app.clone();
+    std::thread::Builder::new()
+        .name("windows".to_owned())
+        .spawn(move || follow(&app, reader, &answers, child, since))?;
+    Ok(writer)
+}
+
+fn command(app: &AppHandle) -> io::Result<Command> {
+    let program = std::env::current_exe()?;
+    // An upgrade takes the file away from under a running app; what runs can still be started again.
+    let image = if program.exists() {
+        program.clone()
+    } else {
+        "/proc/self/exe".into()
+    };
+    let mut command = Command::new(image);
+    #[cfg(target_os = "linux")]
+    command.env_remove(crate::libraries::GRAPHICS);
+    command
+        .arg0(program)
+        .arg("--data-dir")
+        .arg(app.state::<App>().start.paths.root())
+        .arg(ARGUMENT);
+    Ok(command)
+}
+
+/// Does what the windows ask until they are gone.
+fn follow(
+    app: &AppHandle,
+    mut reader: UnixStream,
+    writer: &Arc<Writer>,
+    mut child: Child,
+    since: u64,
+) {
+    loop {
+        match channel::read(&mut reader) {
+            Ok(Some((FromWindows::Call { id, command }, body))) => {
+                let (app, writer) = (app.clone(), Arc::clone(writer));
+                tauri::async_runtime::spawn(async move {
+                    answer(&app, &writer, id, &command, &body).await
+                });
+            }
+            Ok(Some((FromWindows::Closed { window, left }, _))) => {
+                after_closing(app, window);
+                app.state::<Windows>().closed(app, window, left);
+            }
+            Ok(None) => break,
+            Err(error) => {
+                tracing::warn!(%error, "the windows can't be understood");
+                break;
+            }
+        }
+    }
+    writer.close();
+    let open = app.state::<Windows>().gone(since);
+    for window in &open {
+        after_closing(app, *window);
+    }
+    let ended = child.wait();
+    app.state::<App>().own.remove(child.id());
+    match ended {
+        Ok(status) if open.is_empty() => tracing::debug!(%status, "the windows have ended"),
+        Ok(status) => {
+            tracing::error!(%status, windows = open.len(), "the windows ended by themselves")
+        }
+        Err(error) => tracing::error!(%error, "the windows' end is not known"),
+    }
+}
+
+fn after_closing(app: &AppHandle, window: Window) {
+    if window == Window::Feedback {
+        crate::feedback::closed(app);
+    }
+}
+
+async fn answer(app: &AppHandle, writer: &Arc<Writer>, id: u64, command: &str, arguments: &[u8]) {
+    let (outcome, body) = match commands::answer(app, command, arguments).await {
+        Ok(commands::Answered::Json(body)) => (Outcome::Json, body),
+        Ok(commands::Answered::Bytes(body)) => (Outcome::Bytes, body),
+        Err(sentence) => (
+            Outcome::Refused,
+            serde_json::to_vec(&sentence).unwrap_or_default(),
+        ),
+    };
+    let writer = Arc::clone(writer);
+    // A picture may have to wait until the windows read it.
+    let sent = tauri::async_runtime::spawn_blocking(move || {
+        writer.send(&ToWindows::Answer { id, outcome }, &body)
+    });
+    match sent.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an answer came too late: the windows are gone"),
+        Err(error) => tracing::error!(%error, "an answer was not sent"),
+    }
+}
