@@ -90,8 +90,8 @@ pub enum FromWindows {
     Closed {
         /// Which.
         window: Window,
-        /// Windows that are still open.
-        left: usize,
+        /// How often it had been asked for by then, so that a wish that crossed this is known.
+        asked: u64,
     },
 }
 

@@ -1,6 +1,6 @@
 //! The process of the windows, from within: it draws them, and asks the app for everything else.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
@@ -34,8 +34,8 @@ pub struct Link {
     writer: Writer,
     calls: Mutex<HashMap<u64, oneshot::Sender<Answered>>>,
     last_id: AtomicU64,
-    /// The windows that are open or being made.
-    open: Mutex<BTreeSet<Window>>,
+    /// How often each window was asked for.
+    asked: Mutex<BTreeMap<Window, u64>>,
 }
 
 impl Link {
@@ -67,12 +67,10 @@ impl Link {
 
     /// The window is gone.
     pub fn closed(&self, window: Window) {
-        let left = {
-            let mut open = self.open.lock();
-            open.remove(&window);
-            open.len()
-        };
-        let told = self.writer.send(&FromWindows::Closed { window, left }, &[]);
+        let asked = self.asked.lock().get(&window).copied().unwrap_or_default();
+        let told = self
+            .writer
+            .send(&FromWindows::Closed { window, asked }, &[]);
         if let Err(error) = told {
             tracing::debug!(%error, "the app is gone");
         }
@@ -99,7 +97,7 @@ pub fn run(folder: &Path) -> Result<(), String> {
         writer: Writer::new(stream),
         calls: Mutex::default(),
         last_id: AtomicU64::new(0),
-        open: Mutex::default(),
+        asked: Mutex::default(),
     });
     let built = tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())
@@ -155,16 +153,14 @@ fn heard(app: &AppHandle, link: &Link, message: ToWindows, body: Vec<u8>) {
             window,
             title,
             theme,
-        } => made(
-            link,
-            window,
-            windows::make(app, window, &title, theme, false),
-        ),
+        } => shown(link, window, || {
+            windows::make(app, window, &title, theme, false)
+        }),
         ToWindows::Show {
             window,
             title,
             theme,
-        } => made(link, window, windows::show(app, window, &title, theme)),
+        } => shown(link, window, || windows::show(app, window, &title, theme)),
         ToWindows::Close { window } => {
             let open = app.get_webview_window(window.label());
             if let Some(Err(error)) = open.map(|open| open.close()) {
@@ -196,13 +192,11 @@ fn heard(app: &AppHandle, link: &Link, message: ToWindows, body: Vec<u8>) {
     }
 }
 
-fn made(link: &Link, window: Window, how: tauri::Result<()>) {
-    match how {
-        Ok(()) => drop(link.open.lock().insert(window)),
-        Err(error) => {
-            tracing::error!(%error, window = window.label(), "the window can't be shown");
-            link.closed(window);
-        }
+fn shown(link: &Link, window: Window, show: impl FnOnce() -> tauri::Result<()>) {
+    *link.asked.lock().entry(window).or_default() += 1;
+    if let Err(error) = show() {
+        tracing::error!(%error, window = window.label(), "the window can't be shown");
+        link.closed(window);
     }
 }
 

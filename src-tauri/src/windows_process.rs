@@ -6,7 +6,7 @@
 //! **Invariants:** the process holds nothing that is lost with it; it ends when this one does, since the socket
 //! between the two does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -44,7 +44,10 @@ struct State {
 
 struct Running {
     writer: Arc<Writer>,
+    /// The windows that are open or asked for.
     open: BTreeSet<Window>,
+    /// How often each was asked for.
+    wishes: BTreeMap<Window, u64>,
     /// What `asked` was when it was started.
     since: u64,
 }
@@ -99,6 +102,7 @@ impl Windows {
         state.asked += 1;
         if let Some(running) = &mut state.running {
             running.open.insert(window);
+            *running.wishes.entry(window).or_default() += 1;
             match running.writer.send(message, &[]) {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::warn!(%error, "the windows are gone; they are made anew"),
@@ -110,6 +114,7 @@ impl Windows {
         state.running = Some(Running {
             writer,
             open: BTreeSet::from([window]),
+            wishes: BTreeMap::from([(window, 1)]),
             since,
         });
         Ok(())
@@ -162,23 +167,27 @@ impl Windows {
     }
 
     /// A window was closed; after the last one the process ends, unless another is asked for soon.
-    fn closed(&self, app: &AppHandle, window: Window, left: usize) {
-        let asked = {
+    fn closed(&self, app: &AppHandle, window: Window, asked: u64) {
+        let now = {
             let mut state = self.0.lock();
-            if let Some(running) = &mut state.running {
+            let Some(running) = &mut state.running else {
+                return;
+            };
+            // Otherwise it was asked for again while it closed, and is opening.
+            if running.wishes.get(&window) == Some(&asked) {
                 running.open.remove(&window);
+            }
+            // A driver's session lasts as long as the process that it drives.
+            if !running.open.is_empty() || crate::app::is_driven() {
+                return;
             }
             state.asked
         };
-        // A driver's session lasts as long as the process that it drives.
-        if left > 0 || crate::app::is_driven() {
-            return;
-        }
         let app = app.clone();
         tauri::async_runtime::spawn(async move {
             tokio::time::sleep(GRACE).await;
             let windows = app.state::<Self>();
-            if windows.0.lock().asked == asked {
+            if windows.0.lock().asked == now {
                 windows.end();
             }
         });
@@ -250,9 +259,9 @@ fn follow(
                     answer(&app, &writer, id, &command, &body).await
                 });
             }
-            Ok(Some((FromWindows::Closed { window, left }, _))) => {
+            Ok(Some((FromWindows::Closed { window, asked }, _))) => {
                 after_closing(app, window);
-                app.state::<Windows>().closed(app, window, left);
+                app.state::<Windows>().closed(app, window, asked);
             }
             Ok(None) => break,
             Err(error) => {
