@@ -5,6 +5,8 @@
 
 #[path = "../capture/tests/desktop/mod.rs"]
 mod desktop;
+#[path = "common/enrolled.rs"]
+mod enrolled;
 #[path = "common/notifications.rs"]
 mod notifications;
 
@@ -14,13 +16,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use desktop::{Desktop, EVERYTHING, Ended, Lines};
+use enrolled::identity;
 use serde_json::{Value, json};
-use snag_agent::config::{Identity, Paths};
+use snag_agent::config::Paths;
 use snag_agent::desktop::view::{Area, CaptureState, PauseFor};
 use snag_agent::host::{Host, HostEvent, HostOptions, Opening};
 use snag_agent::screenshot::Picture;
-use snag_wire::{AppRules, IncidentKind, Organisation, PolicyAnswer, SyncRules};
-use uuid::Uuid;
+use snag_wire::IncidentKind;
 
 /// Names the folder of the agent that this process is.
 const CHILD: &str = "SNAG_TEST_AGENT_FOLDER";
@@ -243,32 +245,4 @@ async fn wait(what: &str, mut holds: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("waited in vain: {what}");
-}
-
-fn identity() -> Identity {
-    Identity {
-        // Nobody listens there: everything waits.
-        server: "http://127.0.0.1:9".into(),
-        ca: None,
-        product: "default".into(),
-        device: Uuid::from_u128(5),
-        device_token: "token".into(),
-        policy: PolicyAnswer {
-            version: 1,
-            organisation: Organisation {
-                id: Uuid::from_u128(7),
-                name: "Example".into(),
-                contact: "it@example.com".into(),
-            },
-            k: 5,
-            label_key: "ab".repeat(32),
-            apps: AppRules::Deny(Vec::new()),
-            label_rules: Vec::new(),
-            wanted_labels: Vec::new(),
-            thresholds: std::collections::BTreeMap::new(),
-            sync: SyncRules::default(),
-            retention: None,
-            next_seq: 1,
-        },
-    }
 }

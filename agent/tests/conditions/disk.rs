@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
-use snag_spool::{NewRecord, Place, Spool, SpoolOptions};
-use snag_wire::{EventKind, EventRecord, LabelHash, Record};
+use snag_spool::{Spool, SpoolOptions};
 
 use super::*;
+use crate::click::clicks;
 use crate::desktop::{Desktop, EVERYTHING};
 use snag_agent::convert;
 use snag_agent::desktop::view::{PauseFor, Sentence, SettingsChange, SubmissionState};
@@ -207,7 +207,7 @@ async fn full_at_start_child() {
     for left in [0, 300] {
         if left > 0 {
             let (spool, _) = Spool::open(&folder.join("snag"), SpoolOptions::default()).unwrap();
-            spool.append(&records(left), None).unwrap();
+            spool.append(&clicks(left), None).unwrap();
             drop(spool);
             fill(&folder);
         }
@@ -226,7 +226,7 @@ async fn full_at_start_child() {
         std::fs::remove_file(folder.join("filler")).unwrap();
         goes_on(&host, &folder).await;
         let waiting = host.knows_waiting(None).unwrap().total;
-        assert_eq!(waiting, left, "what waited is there");
+        assert_eq!(waiting, u64::from(left), "what waited is there");
         host.stop().await;
         drop(host);
         let asides = std::fs::read_dir(folder.join("snag"))
@@ -236,31 +236,6 @@ async fn full_at_start_child() {
             .count();
         assert_eq!(asides, 0, "nothing was taken for damaged");
     }
-}
-
-/// Records as an earlier run would have stored them.
-fn records(count: u64) -> Vec<NewRecord> {
-    let record = |number| NewRecord {
-        at_ms: 1_700_000_000_000 + i64::try_from(number).unwrap(),
-        place: Place {
-            session: 1,
-            app: "erp".into(),
-            screen: LabelHash([3; 8]),
-        },
-        path: Vec::new(),
-        record: Record::Event(EventRecord {
-            seq: 0,
-            kind: EventKind::Click,
-            detail: None,
-            role: None,
-            label: None,
-            context: 0,
-            t_ms: 0,
-            count: 1,
-            duration_ms: 0,
-        }),
-    };
-    (0..count).map(record).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,10 @@
 #[path = "../../capture/tests/desktop/mod.rs"]
 mod desktop;
 
+#[path = "../common/click.rs"]
+mod click;
+#[path = "../common/enrolled.rs"]
+mod enrolled;
 #[path = "../common/notifications.rs"]
 mod notifications;
 
@@ -21,11 +25,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use desktop::Hand;
-use snag_agent::config::{Identity, Paths};
+use enrolled::identity;
+use snag_agent::config::Paths;
 use snag_agent::desktop::view::CaptureState;
 use snag_agent::host::{Host, HostOptions};
-use snag_wire::{AppRules, Organisation, PolicyAnswer, SyncRules};
-use uuid::Uuid;
 
 /// Names the child's folder.
 const FOLDER: &str = "SNAG_TEST_CONDITIONS_FOLDER";
@@ -128,32 +131,4 @@ fn health(host: &Host, source: &str) -> String {
     let lines = host.health();
     let line = lines.iter().find(|line| line.source == source);
     line.expect("a line for each source").sentence.key.clone()
-}
-
-fn identity() -> Identity {
-    Identity {
-        // Nobody listens there: everything waits.
-        server: "http://127.0.0.1:9".into(),
-        ca: None,
-        product: "default".into(),
-        device: Uuid::from_u128(5),
-        device_token: "token".into(),
-        policy: PolicyAnswer {
-            version: 1,
-            organisation: Organisation {
-                id: Uuid::from_u128(7),
-                name: "Example".into(),
-                contact: "it@example.com".into(),
-            },
-            k: 5,
-            label_key: "ab".repeat(32),
-            apps: AppRules::Deny(Vec::new()),
-            label_rules: Vec::new(),
-            wanted_labels: Vec::new(),
-            thresholds: std::collections::BTreeMap::new(),
-            sync: SyncRules::default(),
-            retention: None,
-            next_seq: 1,
-        },
-    }
 }

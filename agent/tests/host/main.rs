@@ -1,5 +1,7 @@
 //! The host without a display: the app's states, what a person says over a server that fails, and the settings.
 
+#[path = "../common/click.rs"]
+mod click;
 mod server;
 #[path = "../common/tls.rs"]
 mod tls;

@@ -2,37 +2,16 @@
 
 use std::sync::atomic::Ordering;
 
-use snag_spool::{NewRecord, Place, Spool, SpoolOptions};
-use snag_wire::{EventKind, EventRecord, LabelHash, Record};
+use snag_spool::{Spool, SpoolOptions};
 
 use super::*;
+use crate::click::clicks;
 
 /// Leaves records as an earlier run would.
 fn leave_records(folder: &Path, count: u32) {
     let paths = Paths::at(folder.join("snag")).unwrap();
     let (spool, _) = Spool::open(paths.root(), SpoolOptions::default()).unwrap();
-    let record = |number: u32| NewRecord {
-        at_ms: 1_700_000_000_000 + i64::from(number),
-        place: Place {
-            session: 1,
-            app: "erp".into(),
-            screen: LabelHash([3; 8]),
-        },
-        path: Vec::new(),
-        record: Record::Event(EventRecord {
-            seq: 0,
-            kind: EventKind::Click,
-            detail: None,
-            role: None,
-            label: None,
-            context: 0,
-            t_ms: 0,
-            count: 1,
-            duration_ms: 0,
-        }),
-    };
-    let records: Vec<_> = (0..count).map(record).collect();
-    spool.append(&records, None).unwrap();
+    spool.append(&clicks(count), None).unwrap();
 }
 
 /// The problems that the person reads, by key.
