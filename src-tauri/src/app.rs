@@ -344,23 +344,15 @@ pub fn open(app: &AppHandle, window: Window) {
 
 /// Shows a window as it is.
 pub(crate) fn show(app: &AppHandle, window: Window) {
-    let (title, theme) = title_and_theme(app, window);
-    let windows = app.state::<Windows>();
-    if let Err(error) = windows.show(app, window, title, theme) {
-        tracing::error!(%error, window = window.label(), "the window can't be shown");
-    }
+    open_as(app, window, true);
 }
 
 /// Makes a window that [`show`] will show in a moment.
 pub(crate) fn prepare(app: &AppHandle, window: Window) {
-    let (title, theme) = title_and_theme(app, window);
-    let windows = app.state::<Windows>();
-    if let Err(error) = windows.prepare(app, window, title, theme) {
-        tracing::error!(%error, window = window.label(), "the window can't be made");
-    }
+    open_as(app, window, false);
 }
 
-fn title_and_theme(app: &AppHandle, window: Window) -> (String, Theme) {
+fn open_as(app: &AppHandle, window: Window, shown: bool) {
     let state = app.state::<App>();
     let theme = state
         .host_now()
@@ -368,7 +360,12 @@ fn title_and_theme(app: &AppHandle, window: Window) -> (String, Theme) {
     let title = state
         .words()
         .say(&format!("window.{}", window.label()), &[]);
-    (title, theme)
+    let opened = app
+        .state::<Windows>()
+        .open(app, window, title, theme, shown);
+    if let Err(error) = opened {
+        tracing::error!(%error, window = window.label(), "the window can't be opened");
+    }
 }
 
 /// Whether a WebDriver drives the windows.

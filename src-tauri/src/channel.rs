@@ -21,23 +21,16 @@ const BODY_BYTES_MAX: u32 = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ToWindows {
-    /// Make a window and don't show it yet.
-    Prepare {
+    /// Open a window; one that is open already comes to the front.
+    Open {
         /// Which.
         window: Window,
         /// Its title.
         title: String,
         /// Its look.
         theme: Theme,
-    },
-    /// Show a window, made before or not.
-    Show {
-        /// Which.
-        window: Window,
-        /// Its title.
-        title: String,
-        /// Its look.
-        theme: Theme,
+        /// Whether the person sees it; otherwise it is made, to be shown in a moment.
+        shown: bool,
     },
     /// Close a window that isn't shown after all.
     Close {
@@ -175,10 +168,11 @@ mod tests {
     #[test]
     fn frames_come_as_they_went() {
         let heads = [
-            ToWindows::Show {
+            ToWindows::Open {
                 window: Window::FirstRun,
                 title: "Ä".to_owned(),
                 theme: Theme::Dark,
+                shown: true,
             },
             ToWindows::Answer {
                 id: 7,

@@ -4,13 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-/// What GTK may draw with. Web views draw with all there is: the process of the windows goes without it.
-pub const GRAPHICS: &str = "GDK_GL";
+/// What GTK may draw with, and what the app says to that.
+const GRAPHICS: (&str, &str) = ("GDK_GL", "disable");
 
 /// Each name and what it is set to, unless it is set already.
 const WANTED: [(&str, &str); 3] = [
     // Or GTK loads the drivers of the graphics card (43 MB where Mesa draws in software) in the app, which has no window.
-    (GRAPHICS, "disable"),
+    GRAPHICS,
     // Or glibc keeps what each thread frees, pictures of many megabytes among it, for that thread.
     ("MALLOC_ARENA_MAX", "2"),
     // Given to the system rather than kept, in bytes. It also keeps glibc from raising the size that is mapped by itself.
@@ -40,6 +40,14 @@ pub fn set_up() {
         )
         .exec();
     eprintln!("Snag goes on, and may need more memory than it should ({error}).");
+}
+
+/// Lets a process draw with all there is: web views have to.
+pub fn with_graphics(command: &mut Command) {
+    let (name, value) = GRAPHICS;
+    if std::env::var_os(name).is_some_and(|set| set == value) {
+        command.env_remove(name);
+    }
 }
 
 fn missing(is_set: impl Fn(&str) -> bool) -> Vec<(&'static str, &'static str)> {

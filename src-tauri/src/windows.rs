@@ -124,31 +124,23 @@ pub fn look(theme: Theme) -> Option<tauri::Theme> {
     }
 }
 
-/// Shows a window, making it where there is none. Not to be called on the thread that draws.
+/// Opens a window: shows it, or only makes it. One that is there is shown. Not to be called on the thread that draws.
 ///
 /// # Errors
 /// When the system gives no window.
-pub fn show(app: &AppHandle, window: Window, title: &str, theme: Theme) -> tauri::Result<()> {
-    let Some(open) = app.get_webview_window(window.label()) else {
-        return make(app, window, title, theme, true);
-    };
-    open.unminimize()?;
-    open.show()?;
-    open.set_focus()
-}
-
-/// Makes a window where there is none. Not to be called on the thread that draws.
-///
-/// # Errors
-/// When the system gives no window.
-pub fn make(
+pub fn open(
     app: &AppHandle,
     window: Window,
     title: &str,
     theme: Theme,
     shown: bool,
 ) -> tauri::Result<()> {
-    if app.get_webview_window(window.label()).is_some() {
+    if let Some(open) = app.get_webview_window(window.label()) {
+        if shown {
+            open.unminimize()?;
+            open.show()?;
+            open.set_focus()?;
+        }
         return Ok(());
     }
     let sizes = app.state::<Sizes>();

@@ -149,18 +149,18 @@ fn follow(app: &AppHandle, link: &Link, mut reader: UnixStream) {
 
 fn heard(app: &AppHandle, link: &Link, message: ToWindows, body: Vec<u8>) {
     match message {
-        ToWindows::Prepare {
+        ToWindows::Open {
             window,
             title,
             theme,
-        } => shown(link, window, || {
-            windows::make(app, window, &title, theme, false)
-        }),
-        ToWindows::Show {
-            window,
-            title,
-            theme,
-        } => shown(link, window, || windows::show(app, window, &title, theme)),
+            shown,
+        } => {
+            *link.asked.lock().entry(window).or_default() += 1;
+            if let Err(error) = windows::open(app, window, &title, theme, shown) {
+                tracing::error!(%error, window = window.label(), "the window can't be shown");
+                link.closed(window);
+            }
+        }
         ToWindows::Close { window } => {
             let open = app.get_webview_window(window.label());
             if let Some(Err(error)) = open.map(|open| open.close()) {
@@ -189,14 +189,6 @@ fn heard(app: &AppHandle, link: &Link, message: ToWindows, body: Vec<u8>) {
                 drop(waiting.send((outcome, body)));
             }
         }
-    }
-}
-
-fn shown(link: &Link, window: Window, show: impl FnOnce() -> tauri::Result<()>) {
-    *link.asked.lock().entry(window).or_default() += 1;
-    if let Err(error) = show() {
-        tracing::error!(%error, window = window.label(), "the window can't be shown");
-        link.closed(window);
     }
 }
 

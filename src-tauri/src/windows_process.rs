@@ -52,65 +52,46 @@ struct Running {
     since: u64,
 }
 
+impl State {
+    fn end(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.writer.close();
+        }
+    }
+}
+
 impl Windows {
-    /// Shows a window.
+    /// Opens a window: shows it, or only makes it, to be shown in a moment.
     ///
     /// # Errors
     /// When the system gives no process.
-    pub fn show(
+    pub fn open(
         &self,
         app: &AppHandle,
         window: Window,
         title: String,
         theme: Theme,
+        shown: bool,
     ) -> io::Result<()> {
-        self.ask(
-            app,
+        let message = ToWindows::Open {
             window,
-            &ToWindows::Show {
-                window,
-                title,
-                theme,
-            },
-        )
-    }
-
-    /// Makes a window that will be shown in a moment.
-    ///
-    /// # Errors
-    /// When the system gives no process.
-    pub fn prepare(
-        &self,
-        app: &AppHandle,
-        window: Window,
-        title: String,
-        theme: Theme,
-    ) -> io::Result<()> {
-        self.ask(
-            app,
-            window,
-            &ToWindows::Prepare {
-                window,
-                title,
-                theme,
-            },
-        )
-    }
-
-    fn ask(&self, app: &AppHandle, window: Window, message: &ToWindows) -> io::Result<()> {
+            title,
+            theme,
+            shown,
+        };
         let mut state = self.0.lock();
         state.asked += 1;
         if let Some(running) = &mut state.running {
             running.open.insert(window);
             *running.wishes.entry(window).or_default() += 1;
-            match running.writer.send(message, &[]) {
+            match running.writer.send(&message, &[]) {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::warn!(%error, "the windows are gone; they are made anew"),
             }
         }
         let since = state.asked;
         let writer = start(app, since)?;
-        writer.send(message, &[])?;
+        writer.send(&message, &[])?;
         state.running = Some(Running {
             writer,
             open: BTreeSet::from([window]),
@@ -154,9 +135,7 @@ impl Windows {
 
     /// Ends the process, if there is one.
     pub fn end(&self) {
-        if let Some(running) = self.0.lock().running.take() {
-            running.writer.close();
-        }
+        self.0.lock().end();
     }
 
     /// Whether a window is open, or is being opened.
@@ -176,6 +155,7 @@ impl Windows {
             // Otherwise it was asked for again while it closed, and is opening.
             if running.wishes.get(&window) == Some(&asked) {
                 running.open.remove(&window);
+                after_closing(app, window);
             }
             // A driver's session lasts as long as the process that it drives.
             if !running.open.is_empty() || crate::app::is_driven() {
@@ -187,8 +167,9 @@ impl Windows {
         tauri::async_runtime::spawn(async move {
             tokio::time::sleep(GRACE).await;
             let windows = app.state::<Self>();
-            if windows.0.lock().asked == now {
-                windows.end();
+            let mut state = windows.0.lock();
+            if state.asked == now {
+                state.end();
             }
         });
     }
@@ -234,7 +215,7 @@ fn command(app: &AppHandle) -> io::Result<Command> {
     };
     let mut command = Command::new(image);
     #[cfg(target_os = "linux")]
-    command.env_remove(crate::libraries::GRAPHICS);
+    crate::libraries::with_graphics(&mut command);
     command
         .arg0(program)
         .arg("--data-dir")
@@ -260,7 +241,6 @@ fn follow(
                 });
             }
             Ok(Some((FromWindows::Closed { window, asked }, _))) => {
-                after_closing(app, window);
                 app.state::<Windows>().closed(app, window, asked);
             }
             Ok(None) => break,
@@ -298,7 +278,7 @@ async fn answer(app: &AppHandle, writer: &Arc<Writer>, id: u64, command: &str, a
         Ok(commands::Answered::Bytes(body)) => (Outcome::Bytes, body),
         Err(sentence) => (
             Outcome::Refused,
-            serde_json::to_vec(&sentence).unwrap_or_default(),
+            serde_json::json!(sentence).to_string().into_bytes(),
         ),
     };
     let writer = Arc::clone(writer);
