@@ -21,8 +21,10 @@ export SNAG_CHDB_LIBRARY := $(or $(SNAG_CHDB_LIBRARY),$(CACHE)/engine/$(ENGINE_V
 
 # Without a display there is nothing that an app could show: what it needs isn't built.
 PROGRAMS := --bin snag-server --bin snag-agent
+# The second draws the windows of the first.
+APP := --bin snag-desktop --bin snag-windows
 run: system-run engine $(if $(DISPLAY)$(WAYLAND_DISPLAY),ui)
-	cargo build --release --locked $(PROGRAMS) $(if $(DISPLAY)$(WAYLAND_DISPLAY),--bin snag-desktop)
+	cargo build --release --locked $(PROGRAMS) $(if $(DISPLAY)$(WAYLAND_DISPLAY),$(APP))
 	@installers/dev/run.sh
 
 test: system-test engine clients ui
@@ -30,7 +32,7 @@ test: system-test engine clients ui
 	cargo test --workspace --locked --all-features --no-fail-fast
 
 build: system-run ui
-	cargo build --release --locked $(PROGRAMS) --bin snag-desktop
+	cargo build --release --locked $(PROGRAMS) $(APP)
 
 ui: ui/dist/desktop.html
 
@@ -43,7 +45,7 @@ ui/dist/desktop.html: ui/node_modules/.package-lock.json $(wildcard ui/*.html ui
 	@touch $@
 
 screenshots: system-test engine ui
-	cargo build --locked $(PROGRAMS) --bin snag-desktop
+	cargo build --locked $(PROGRAMS) $(APP)
 	SNAG_SCREENSHOTS=$(CURDIR)/target/screenshots cargo test --locked -p snag-e2e --test screenshots
 	@echo "The windows are in target/screenshots."
 

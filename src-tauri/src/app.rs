@@ -4,6 +4,7 @@
 //! captured before the host says so; the process ends only after the host has stored what it had.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -11,17 +12,18 @@ use parking_lot::Mutex;
 use snag_agent::config::Paths;
 use snag_agent::desktop::view::{CaptureState, Icon, Overview, Sentence, SettingsChange, Theme};
 use snag_agent::host::{Host, HostOptions, Opening, OwnProcesses};
-use tauri::{AppHandle, Manager, RunEvent};
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
 
 use crate::channel::ToWindows;
 use crate::instance::{First, Request};
+use crate::shortcut::{self, Shortcut};
 use crate::tray::{Choice, Tray};
 use crate::tray_words::TrayWords;
-use crate::windows::Window;
+use crate::window::Window;
 use crate::windows_process::Windows;
 use crate::words::{Language, Words, sentence, unknown};
-use crate::{autostart, feedback, links, notices, shortcut, surroundings};
+use crate::{autostart, feedback, links, notices, surroundings};
 
 /// Longest time that a window's command waits for the host to have started.
 const HOST_DEADLINE: Duration = Duration::from_secs(10);
@@ -46,14 +48,28 @@ pub struct Start {
 /// What every part of the app shares.
 pub struct App {
     host: watch::Receiver<Option<Host>>,
-    words: Mutex<(Language, std::sync::Arc<Words>)>,
-    /// Where something shows the icon; none before that is known.
-    pub(crate) has_tray: Mutex<Option<bool>>,
+    words: Mutex<(Language, Arc<Words>)>,
+    toolkit: mpsc::UnboundedSender<ToToolkit>,
+    /// Threads for everything but the icon.
+    pub(crate) runtime: Handle,
     pub(crate) start: Start,
     /// The processes that our windows belong to.
     pub(crate) own: OwnProcesses,
+    pub(crate) windows: Windows,
     pub(crate) form: feedback::Form,
-    pub(crate) shortcut: shortcut::Held,
+    pub(crate) shortcut: Shortcut,
+}
+
+/// What the thread of the toolkit is told: the icon lives there.
+enum ToToolkit {
+    /// Say this in the tray.
+    Say {
+        now: TrayWords,
+        words: Arc<Words>,
+        language_changed: bool,
+    },
+    /// End the process.
+    End,
 }
 
 impl App {
@@ -78,8 +94,14 @@ impl App {
 
     /// The catalogue of the person's language.
     #[must_use]
-    pub fn words(&self) -> std::sync::Arc<Words> {
-        std::sync::Arc::clone(&self.words.lock().1)
+    pub fn words(&self) -> Arc<Words> {
+        Arc::clone(&self.words.lock().1)
+    }
+
+    fn tell_toolkit(&self, message: ToToolkit) {
+        if self.toolkit.send(message).is_err() {
+            tracing::debug!("the toolkit has ended");
+        }
     }
 
     /// Speaks another language from now on; whether that is a change.
@@ -89,7 +111,7 @@ impl App {
         if words.0 == language {
             return false;
         }
-        *words = (language, std::sync::Arc::new(Words::of(language)));
+        *words = (language, Arc::new(Words::of(language)));
         true
     }
 }
@@ -98,20 +120,20 @@ fn not_ready() -> Sentence {
     sentence("problem.not_ready", [])
 }
 
-/// Runs the app until it is quit. Ends the process.
+/// Runs the app until it is quit.
 ///
 /// # Errors
-/// When the system gives no threads or no event loop.
+/// When a part of it is missing, or the system gives no threads or no toolkit.
 pub fn run(start: Start, first: First) -> Result<(), String> {
+    let windows = Windows::find()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("snag")
         .enable_all()
         .build()
         .map_err(|error| format!("the system gives no threads: {error}"))?;
-    tauri::async_runtime::set(runtime.handle().clone());
 
-    // The host starts while the event loop does.
+    // The host starts while the toolkit does.
     let (started, host) = watch::channel(None);
     let paths = start.paths.clone();
     let own = OwnProcesses::default();
@@ -130,47 +152,55 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
         }
     });
 
+    gtk::init().map_err(|error| format!("the desktop gives no windows: {error}"))?;
     let language = Language::of_setting("system");
-    let app = App {
+    let (toolkit, told) = mpsc::unbounded_channel();
+    let app = Arc::new(App {
         host,
-        words: Mutex::new((language, std::sync::Arc::new(Words::of(language)))),
-        has_tray: Mutex::new(None),
+        words: Mutex::new((language, Arc::new(Words::of(language)))),
+        toolkit,
+        runtime: runtime.handle().clone(),
         form: feedback::Form::default(),
-        shortcut: shortcut::Held::default(),
-        start: start.clone(),
+        shortcut: Shortcut::default(),
+        start,
         own,
-    };
-    let built = tauri::Builder::default()
-        .plugin(tauri_plugin_global_shortcut::Builder::new().build())
-        .plugin(autostart::plugin(&start))
-        .manage(app)
-        .manage(Windows::default())
-        .on_menu_event(|app, event| {
-            if let Some(choice) = Choice::of(event.id().as_ref()) {
-                chosen(app, choice);
-            }
-        })
-        .setup(move |app| {
-            let handle = app.handle().clone();
-            show_tray(&handle);
-            let listener = handle.clone();
-            first.listen(move |request| asked(&listener, &request))?;
-            tauri::async_runtime::spawn(follow(handle.clone()));
-            tauri::async_runtime::spawn(told_to_stop(handle));
-            Ok(())
-        })
-        .build(crate::context())
-        .map_err(|error| error.to_string())?;
-    built.run(|_, event| {
-        // Without a window the app is still there; only `quit` gives a code.
-        if let RunEvent::ExitRequested {
-            code: None, api, ..
-        } = event
-        {
-            api.prevent_exit();
-        }
+        windows,
     });
+    let tray = show_tray(&app);
+    let listener = Arc::clone(&app);
+    first
+        .listen(move |request| asked(&listener, &request))
+        .map_err(|error| format!("the system gives no threads: {error}"))?;
+    runtime.spawn(follow(Arc::clone(&app), tray.is_some()));
+    runtime.spawn(told_to_stop(app));
+    gtk::glib::MainContext::default().spawn_local(serve_toolkit(tray, told));
+    gtk::main();
+    // What still waits for the network or for a click on a notification is let go.
+    runtime.shutdown_background();
     Ok(())
+}
+
+/// Does what the other threads tell the toolkit's.
+async fn serve_toolkit(mut tray: Option<Tray>, mut told: mpsc::UnboundedReceiver<ToToolkit>) {
+    while let Some(message) = told.recv().await {
+        match message {
+            ToToolkit::Say {
+                now,
+                words,
+                language_changed,
+            } => {
+                if let Some(Err(error)) = tray
+                    .as_mut()
+                    .map(|tray| tray.say(&words, now, language_changed))
+                {
+                    tracing::warn!(%error, "the icon can't say what changed");
+                }
+            }
+            ToToolkit::End => break,
+        }
+    }
+    drop(tray);
+    gtk::main_quit();
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
@@ -186,24 +216,25 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// The icon, before anything is known: it shows what is true until the host says otherwise, that nothing is
 /// captured. Where the library that shows icons is missing the app goes on without one.
-fn show_tray(app: &AppHandle) {
-    let state = app.state::<App>();
-    let words = state.words();
+fn show_tray(app: &Arc<App>) -> Option<Tray> {
+    let words = app.words();
     let now = TrayWords::of(
         &words,
         &before_the_host(),
         Timestamp::now(),
         &TimeZone::system(),
     );
-    let icons = state.start.paths.root().join("icons");
+    let icons = app.start.paths.root().join("icons");
+    let clicked = Arc::clone(app);
     let shown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        Tray::show(app, &words, now, &icons)
+        Tray::show(&words, now, &icons, move |choice| chosen(&clicked, choice))
     }));
     match shown {
-        Ok(Ok(tray)) => drop(app.manage(tray)),
+        Ok(Ok(tray)) => return Some(tray),
         Ok(Err(error)) => tracing::warn!(%error, "there is no icon"),
         Err(_) => tracing::warn!("there is no icon: libayatana-appindicator3 is missing"),
     }
+    None
 }
 
 fn before_the_host() -> Overview {
@@ -215,15 +246,14 @@ fn before_the_host() -> Overview {
 }
 
 /// Follows the host for as long as the app runs: the tray, the windows, what it was started for.
-async fn follow(app: AppHandle) {
-    let state = app.state::<App>();
-    let Ok(host) = state.host().await else {
+async fn follow(app: Arc<App>, has_icon: bool) {
+    let Ok(host) = app.host().await else {
         tracing::error!("the agent didn't start in time");
         quit(&app);
         return;
     };
     let settings = host.settings();
-    state.speak(&settings.language.value);
+    app.speak(&settings.language.value);
     say_in_tray(&app, &host.overview(), true);
     notices::follow(&app, &host);
     shortcut::apply_at_start(&app, &settings.shortcut.value);
@@ -232,8 +262,7 @@ async fn follow(app: AppHandle) {
     std::thread::spawn(move || {
         let _ = looking.send(surroundings::has_tray());
     });
-    let has_tray = looker.await.unwrap_or(false) && app.try_state::<Tray>().is_some();
-    *state.has_tray.lock() = Some(has_tray);
+    let has_tray = looker.await.unwrap_or(false) && has_icon;
     open_at_start(&app, &host, has_tray);
     autostart::follow_setting(&app, &host);
 
@@ -247,7 +276,7 @@ async fn follow(app: AppHandle) {
                     return;
                 }
                 let overview = overviews.borrow_and_update().clone();
-                app.state::<Windows>().emit("overview", &overview);
+                app.windows.emit("overview", &overview);
                 say_in_tray(&app, &overview, false);
             }
             _ = words.tick() => say_in_tray(&app, &host.overview(), false),
@@ -255,21 +284,19 @@ async fn follow(app: AppHandle) {
     }
 }
 
-fn say_in_tray(app: &AppHandle, overview: &Overview, language_changed: bool) {
-    let Some(tray) = app.try_state::<Tray>() else {
-        return;
-    };
-    let words = app.state::<App>().words();
+fn say_in_tray(app: &App, overview: &Overview, language_changed: bool) {
+    let words = app.words();
     let now = TrayWords::of(&words, overview, Timestamp::now(), &TimeZone::system());
-    if let Err(error) = tray.say(app, &words, now, language_changed) {
-        tracing::warn!(%error, "the icon can't say what changed");
-    }
+    app.tell_toolkit(ToToolkit::Say {
+        now,
+        words,
+        language_changed,
+    });
 }
 
 /// What the first start of a session opens. One by the session itself opens nothing: nobody asked.
-fn open_at_start(app: &AppHandle, host: &Host, has_tray: bool) {
-    let state = app.state::<App>();
-    let request = &state.start.request;
+fn open_at_start(app: &Arc<App>, host: &Host, has_tray: bool) {
+    let request = &app.start.request;
     let capture = host.overview().capture;
     if let Some(window) = request.link.as_deref().and_then(links::target) {
         open(app, window);
@@ -288,12 +315,11 @@ fn open_at_start(app: &AppHandle, host: &Host, has_tray: bool) {
 }
 
 /// A second start: the way in where there is no icon.
-fn asked(app: &AppHandle, request: &Request) {
+fn asked(app: &Arc<App>, request: &Request) {
     if let Some(window) = request.link.as_deref().and_then(links::target) {
         open(app, window);
     } else if !request.hidden && request.link.is_none() {
         let reads_first = app
-            .state::<App>()
             .host_now()
             .is_some_and(|host| matches!(host.overview().capture, CaptureState::NotAcknowledged));
         open(
@@ -307,7 +333,7 @@ fn asked(app: &AppHandle, request: &Request) {
     }
 }
 
-fn chosen(app: &AppHandle, choice: Choice) {
+fn chosen(app: &Arc<App>, choice: Choice) {
     match choice {
         Choice::Feedback => feedback::open(app, Opening::default()),
         Choice::Open(window) => open(app, window),
@@ -317,24 +343,23 @@ fn chosen(app: &AppHandle, choice: Choice) {
     }
 }
 
-fn with_host(app: &AppHandle, act: impl FnOnce(&Host) -> Result<(), Sentence> + Send + 'static) {
-    let app = app.clone();
-    tauri::async_runtime::spawn(async move {
-        let state = app.state::<App>();
-        let done = match state.host().await {
-            Ok(host) => tauri::async_runtime::spawn_blocking(move || act(&host))
+fn with_host(app: &Arc<App>, act: impl FnOnce(&Host) -> Result<(), Sentence> + Send + 'static) {
+    let asked = Arc::clone(app);
+    app.runtime.spawn(async move {
+        let done = match asked.host().await {
+            Ok(host) => tokio::task::spawn_blocking(move || act(&host))
                 .await
                 .unwrap_or_else(|error| Err(unknown(error))),
             Err(sentence) => Err(sentence),
         };
         if let Err(sentence) = done {
-            notices::problem(&app, &sentence);
+            notices::problem(&asked, &sentence);
         }
     });
 }
 
 /// Opens a window. The form has a picture taken first.
-pub fn open(app: &AppHandle, window: Window) {
+pub fn open(app: &Arc<App>, window: Window) {
     if window == Window::Feedback {
         feedback::open(app, Opening::default());
         return;
@@ -343,27 +368,21 @@ pub fn open(app: &AppHandle, window: Window) {
 }
 
 /// Shows a window as it is.
-pub(crate) fn show(app: &AppHandle, window: Window) {
+pub(crate) fn show(app: &Arc<App>, window: Window) {
     open_as(app, window, true);
 }
 
 /// Makes a window that [`show`] will show in a moment.
-pub(crate) fn prepare(app: &AppHandle, window: Window) {
+pub(crate) fn prepare(app: &Arc<App>, window: Window) {
     open_as(app, window, false);
 }
 
-fn open_as(app: &AppHandle, window: Window, shown: bool) {
-    let state = app.state::<App>();
-    let theme = state
+fn open_as(app: &Arc<App>, window: Window, shown: bool) {
+    let theme = app
         .host_now()
         .map_or(Theme::System, |host| host.settings().theme.value);
-    let title = state
-        .words()
-        .say(&format!("window.{}", window.label()), &[]);
-    let opened = app
-        .state::<Windows>()
-        .open(app, window, title, theme, shown);
-    if let Err(error) = opened {
+    let title = app.words().say(&format!("window.{}", window.label()), &[]);
+    if let Err(error) = app.windows.open(app, window, title, theme, shown) {
         tracing::error!(%error, window = window.label(), "the window can't be opened");
     }
 }
@@ -374,34 +393,32 @@ pub(crate) fn is_driven() -> bool {
 }
 
 /// What the shell does about a change of settings, once the host has it.
-pub(crate) fn settings_changed(app: &AppHandle, host: &Host, change: &SettingsChange) {
-    let state = app.state::<App>();
+pub(crate) fn settings_changed(app: &App, host: &Host, change: &SettingsChange) {
     if let Some(language) = &change.language
-        && state.speak(language)
+        && app.speak(language)
     {
         say_in_tray(app, &host.overview(), true);
     }
     if let Some(theme) = change.theme {
-        let windows = app.state::<Windows>();
-        windows.tell(&ToWindows::Look { theme }, &[]);
+        app.windows.tell(&ToWindows::Look { theme }, &[]);
     }
 }
 
 /// Stores what there is and ends the process.
-pub fn quit(app: &AppHandle) {
-    let app = app.clone();
-    tauri::async_runtime::spawn(async move {
-        if let Some(host) = app.state::<App>().host_now() {
+pub fn quit(app: &Arc<App>) {
+    let ending = Arc::clone(app);
+    app.runtime.spawn(async move {
+        if let Some(host) = ending.host_now() {
             host.stop().await;
         }
-        app.state::<Windows>().end();
-        app.exit(0);
+        ending.windows.end();
+        ending.tell_toolkit(ToToolkit::End);
     });
 }
 
 /// The end of a session comes as a signal.
 #[cfg(unix)]
-async fn told_to_stop(app: AppHandle) {
+async fn told_to_stop(app: Arc<App>) {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (
         signal(SignalKind::terminate()),
@@ -421,7 +438,7 @@ async fn told_to_stop(app: AppHandle) {
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop(app: AppHandle) {
+async fn told_to_stop(app: Arc<App>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         quit(&app);
     }

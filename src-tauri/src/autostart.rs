@@ -1,47 +1,44 @@
-//! Starting with the computer, in one way: an entry of the session's autostart, made by the plugin.
+//! Starting with the computer, in one way: an entry of the session's autostart, as freedesktop.org describes it
+//! (Desktop Application Autostart Specification and Desktop Entry Specification).
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use snag_agent::desktop::view::Sentence;
 use snag_agent::host::Host;
-use tauri::plugin::TauriPlugin;
-use tauri::{AppHandle, Manager, Wry};
-use tauri_plugin_autostart::ManagerExt;
 
 use crate::app::{App, Start};
 use crate::words::sentence;
 
-/// The plugin. The session starts the app hidden: a window that nobody asked for is in the way.
-pub fn plugin(start: &Start) -> TauriPlugin<Wry> {
-    let mut plugin = tauri_plugin_autostart::Builder::new().arg("--hidden");
-    if let Some(folder) = &start.named_folder {
-        plugin = plugin.args(["--data-dir", &folder.to_string_lossy()]);
-    }
-    plugin.build()
-}
+/// The entry's name.
+const ENTRY: &str = "Snag.desktop";
 
 /// Makes it as the setting says.
 ///
 /// # Errors
 /// When the entry can't be written or removed.
-pub fn set(app: &AppHandle, wanted: bool) -> Result<(), Sentence> {
-    let manager = app.autolaunch();
-    let failed = |error: tauri_plugin_autostart::Error| {
-        sentence("problem.autostart_failed", [("reason", error.to_string())])
-    };
-    if manager.is_enabled().map_err(failed)? == wanted {
-        return Ok(());
-    }
-    if wanted {
-        manager.enable().map_err(failed)
-    } else {
-        manager.disable().map_err(failed)
-    }
+pub fn set(app: &App, wanted: bool) -> Result<(), Sentence> {
+    let made = folder().and_then(|folder| {
+        let path = folder.join(ENTRY);
+        if wanted {
+            let content = entry(&std::env::current_exe()?, &app.start);
+            write(&folder, &path, &content)
+        } else {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
+        }
+    });
+    made.map_err(|error| sentence("problem.autostart_failed", [("reason", error.to_string())]))
 }
 
 /// At the start: the setting is what holds, once the person has read the first page. A folder of its own is a
 /// trial, which leaves the session as it is.
-pub fn follow_setting(app: &AppHandle, host: &Host) {
+pub fn follow_setting(app: &Arc<App>, host: &Host) {
     use snag_agent::desktop::view::CaptureState::{NotAcknowledged, NotEnrolled};
-    if app.state::<App>().start.named_folder.is_some()
+    if app.start.named_folder.is_some()
         || matches!(host.overview().capture, NotAcknowledged | NotEnrolled)
     {
         return;
@@ -51,5 +48,91 @@ pub fn follow_setting(app: &AppHandle, host: &Host) {
             key = sentence.key,
             "starting with the computer couldn't be changed"
         );
+    }
+}
+
+fn folder() -> io::Result<PathBuf> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let configuration = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")));
+    configuration
+        .map(|configuration| configuration.join("autostart"))
+        .ok_or_else(|| io::Error::other("this environment has no home folder"))
+}
+
+/// The session starts the app hidden: a window that nobody asked for is in the way.
+fn entry(program: &Path, start: &Start) -> String {
+    let mut command = format!("{} --hidden", quoted(program));
+    if let Some(folder) = &start.named_folder {
+        command.push_str(" --data-dir ");
+        command.push_str(&quoted(folder));
+    }
+    format!(
+        "[Desktop Entry]\nType=Application\nVersion=1.0\nName=Snag\nExec={command}\nTerminal=false\nStartupNotify=false\n"
+    )
+}
+
+/// One argument of `Exec`: in quotes, the signs that a shell would read with a backslash, and all that once more as a
+/// string of the file, in which a backslash is two.
+fn quoted(path: &Path) -> String {
+    let mut argument = String::from("\"");
+    for sign in path.to_string_lossy().chars() {
+        match sign {
+            '"' | '`' | '$' => argument.extend(['\\', '\\', sign]),
+            '\\' => argument.push_str("\\\\\\\\"),
+            '%' => argument.push_str("%%"),
+            other => argument.push(other),
+        }
+    }
+    argument.push('"');
+    argument
+}
+
+/// Whole or not at all; not touched where it says so already.
+fn write(folder: &Path, path: &Path, content: &str) -> io::Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|there| there == content) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_folder_is_one_argument() {
+        assert_eq!(quoted(Path::new("/opt/snag")), r#""/opt/snag""#);
+        assert_eq!(quoted(Path::new("/a b/100%")), r#""/a b/100%%""#);
+        assert_eq!(quoted(Path::new(r#"/$x"`\"#)), r#""/\\$x\\"\\`\\\\""#);
+    }
+
+    #[test]
+    fn it_is_written_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (inner, path) = (
+            folder.path().join("autostart"),
+            folder.path().join("autostart/x"),
+        );
+        write(&inner, &path, "one").expect("written");
+        let before = std::fs::metadata(&path)
+            .and_then(|data| data.modified())
+            .expect("there");
+        write(&inner, &path, "one").expect("the same");
+        assert_eq!(
+            std::fs::metadata(&path)
+                .and_then(|data| data.modified())
+                .expect("there"),
+            before
+        );
+        write(&inner, &path, "two").expect("written");
+        assert_eq!(std::fs::read_to_string(&path).expect("text"), "two");
     }
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use snag_agent::desktop::view::Theme;
 
-use crate::windows::Window;
+use crate::window::Window;
 
 /// Longest head, in bytes: an overview with all of its problems.
 const HEAD_BYTES_MAX: u32 = 1 << 20;

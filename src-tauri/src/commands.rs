@@ -2,6 +2,7 @@
 //! process of the windows lets nothing else through.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,7 +10,6 @@ use serde_json::{Map, Value};
 use snag_agent::desktop::view::{HealthLine, Sentence, Settings, SettingsChange};
 use snag_agent::host::Host;
 use snag_agent::screenshot::Encoded;
-use tauri::{AppHandle, Manager};
 
 use crate::app::{self, App};
 use crate::words::{self, unknown};
@@ -49,7 +49,7 @@ async fn on_disk<T: Send + 'static>(
     host: Host,
     act: impl FnOnce(&Host) -> Result<T, Sentence> + Send + 'static,
 ) -> Result<T, Sentence> {
-    tauri::async_runtime::spawn_blocking(move || act(&host))
+    tokio::task::spawn_blocking(move || act(&host))
         .await
         .unwrap_or_else(|error| Err(unknown(error)))
 }
@@ -74,12 +74,8 @@ async fn pixels(
 ///
 /// # Errors
 /// Why not, in a sentence.
-pub async fn answer(
-    app: &AppHandle,
-    command: &str,
-    arguments: &[u8],
-) -> Result<Answered, Sentence> {
-    let host = app.state::<App>().host().await?;
+pub async fn answer(app: &Arc<App>, command: &str, arguments: &[u8]) -> Result<Answered, Sentence> {
+    let host = app.host().await?;
     let mut given = Arguments::read(arguments)?;
     match command {
         "overview" => json(&host.overview()),
@@ -178,7 +174,7 @@ pub async fn answer(
 
 /// The system is asked first: a shortcut that another program holds, or an entry that can't be written, isn't set.
 async fn change_settings(
-    app: &AppHandle,
+    app: &Arc<App>,
     host: Host,
     change: SettingsChange,
 ) -> Result<Settings, Sentence> {
@@ -212,7 +208,7 @@ async fn change_settings(
 /// The host's lines, and what only the shell knows.
 async fn health(host: Host) -> Result<Vec<HealthLine>, Sentence> {
     let mut lines = on_disk(host, |host| Ok(host.health())).await?;
-    let shell = tauri::async_runtime::spawn_blocking(|| {
+    let shell = tokio::task::spawn_blocking(|| {
         (surroundings::has_notifications(), surroundings::has_tray())
     });
     let (has_notifications, has_tray) = shell.await.map_err(unknown)?;

@@ -1,16 +1,15 @@
 //! A picture first, then the form: what the person saw, not our window over it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use snag_agent::host::Opening;
-use tauri::{AppHandle, Manager};
 use tokio::sync::watch;
 
 use crate::app::{self, App};
 use crate::channel::ToWindows;
 use crate::notices;
-use crate::windows::Window;
-use crate::windows_process::Windows;
+use crate::window::Window;
 
 /// Longest time that the form waits for its picture. A second is much for one; then something is wrong with the display.
 const OPENING_DEADLINE: Duration = Duration::from_secs(5);
@@ -26,27 +25,26 @@ impl Default for Form {
 
 /// Opens the form, filled in as `opening` says. A form that is open already is shown as it is, with what the person
 /// wrote.
-pub fn open(app: &AppHandle, opening: Opening) {
-    let state = app.state::<App>();
-    if state.form.0.send_replace(true) {
+pub fn open(app: &Arc<App>, opening: Opening) {
+    if app.form.0.send_replace(true) {
         return;
     }
     let asked = Instant::now();
-    let app = app.clone();
-    tauri::async_runtime::spawn(async move {
-        let state = app.state::<App>();
-        let windows = app.state::<Windows>();
+    let runtime = app.runtime.clone();
+    let app = Arc::clone(app);
+    runtime.spawn(async move {
+        let windows = &app.windows;
         let was_open = windows.is_open(Window::Feedback);
         // Made while the picture is taken and shown after it, so that it is not on it.
         app::prepare(&app, Window::Feedback);
-        let opened = match state.host().await {
+        let opened = match app.host().await {
             Ok(host) => {
                 host.feedback_open(opening).await;
                 Ok(())
             }
             Err(sentence) => Err(sentence),
         };
-        state.form.0.send_replace(false);
+        app.form.0.send_replace(false);
         match opened {
             Ok(()) => {
                 if was_open {
@@ -70,8 +68,8 @@ pub fn open(app: &AppHandle, opening: Opening) {
 }
 
 /// Returns when no form is being opened.
-pub async fn opened(app: &AppHandle) {
-    let mut opening = app.state::<App>().form.0.subscribe();
+pub async fn opened(app: &Arc<App>) {
+    let mut opening = app.form.0.subscribe();
     let opened = opening.wait_for(|opening| !opening);
     if tokio::time::timeout(OPENING_DEADLINE, opened)
         .await
@@ -82,8 +80,8 @@ pub async fn opened(app: &AppHandle) {
 }
 
 /// The window is gone: the picture leaves the memory, too.
-pub fn closed(app: &AppHandle) {
-    if let Some(host) = app.state::<App>().host_now() {
-        tauri::async_runtime::spawn_blocking(move || host.feedback_close());
+pub fn closed(app: &Arc<App>) {
+    if let Some(host) = app.host_now() {
+        app.runtime.spawn_blocking(move || host.feedback_close());
     }
 }

@@ -1,12 +1,15 @@
-//! The desktop app: the agent in this process, a tray icon, and the windows that it opens in a process of their own.
+//! The desktop app: the agent in this process, a tray icon, and the windows that a program of their own draws.
+//!
+//! Two programs are made of this: `snag-desktop` (`main.rs`), which is all that runs while no window is open, and
+//! `snag-windows` (`windows_bin/`), which alone has Tauri and its web views in it. What both need is here.
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | [`app`] | how the parts come up, work together and end |
 //! | [`instance`] | that there is one app for each folder |
 //! | [`tray`], [`tray_words`], [`mark`] | the icon: how it is shown, what it says, how it is drawn |
-//! | [`windows_process`] | the process of the windows, as the app sees it |
-//! | [`windows_app`], [`windows`] | the same from within, and the windows themselves |
+//! | [`window`] | the windows that there are |
+//! | [`windows_process`] | the process that draws them, as the app sees it |
 //! | [`channel`] | what the two say to each other |
 //! | [`links`] | what a `snag://` link opens |
 //! | [`commands`] | what a window may ask for |
@@ -34,12 +37,6 @@ pub mod shortcut;
 pub mod surroundings;
 pub mod tray;
 pub mod tray_words;
-pub mod windows;
-pub mod windows_app;
+pub mod window;
 pub mod windows_process;
 pub mod words;
-
-/// What the build says of the app, its windows' code included. Once: it is large.
-fn context() -> tauri::Context {
-    tauri::generate_context!()
-}

@@ -1,6 +1,6 @@
 //! `snag://` links: what they open, and nothing else.
 
-use crate::windows::Window;
+use crate::window::Window;
 
 /// What a link opens; none for a link that says something else.
 ///

@@ -8,7 +8,7 @@ use snag_desktop::app::{self, Start};
 use snag_desktop::instance::{self, Instance, Request};
 #[cfg(target_os = "linux")]
 use snag_desktop::libraries;
-use snag_desktop::{surroundings, windows_app};
+use snag_desktop::surroundings;
 use tracing_subscriber::EnvFilter;
 
 /// Notices where programs get in people's way, and lets them say so.
@@ -21,9 +21,6 @@ struct Cli {
     /// Open no window: for the start of a session
     #[arg(long)]
     hidden: bool,
-    /// Draw the windows: the app starts itself so
-    #[arg(long, hide = true)]
-    windows: bool,
     /// A link: snag://feedback, snag://knows or snag://settings
     link: Option<String>,
 }
@@ -33,11 +30,8 @@ const EXIT_NO_DISPLAY: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // The windows are given theirs by the app.
     #[cfg(target_os = "linux")]
-    if !cli.windows {
-        libraries::set_up();
-    }
+    libraries::set_up();
     let filter = EnvFilter::try_from_env("SNAG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -58,9 +52,6 @@ fn main() -> ExitCode {
 
 fn start(cli: Cli) -> Result<(), String> {
     let paths = app::paths(cli.data_dir.as_deref())?;
-    if cli.windows {
-        return windows_app::run(paths.root());
-    }
     let request = Request {
         link: cli.link,
         hidden: cli.hidden,

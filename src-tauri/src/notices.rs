@@ -3,14 +3,15 @@
 //! Each waits for its click on a thread of its own, which ends with the notification. Where nothing shows them
 //! the overview and the conversations say the same.
 
+use std::sync::Arc;
+
 use snag_agent::desktop::view::{Occasion, Sentence};
 use snag_agent::host::{Host, HostEvent, Opening};
-use tauri::{AppHandle, Manager};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::{self, App};
 use crate::feedback;
-use crate::windows::Window;
+use crate::window::Window;
 use crate::words::Words;
 
 /// What is shown.
@@ -26,11 +27,11 @@ struct Notice {
 const DEFAULT: &str = "default";
 
 /// Tells the person what the host has to say, for as long as it runs.
-pub fn follow(app: &AppHandle, host: &Host) {
-    let app = app.clone();
+pub fn follow(app: &Arc<App>, host: &Host) {
+    let app = Arc::clone(app);
     let host = host.clone();
     let mut events = host.events();
-    tauri::async_runtime::spawn(async move {
+    app.runtime.clone().spawn(async move {
         loop {
             match events.recv().await {
                 Ok(event) => tell(&app, &host, event),
@@ -43,8 +44,8 @@ pub fn follow(app: &AppHandle, host: &Host) {
     });
 }
 
-fn tell(app: &AppHandle, host: &Host, event: HostEvent) {
-    let words = app.state::<App>().words();
+fn tell(app: &Arc<App>, host: &Host, event: HostEvent) {
+    let words = app.words();
     let organisation = host.overview().organisation;
     match event {
         HostEvent::Ask {
@@ -93,8 +94,8 @@ fn tell(app: &AppHandle, host: &Host, event: HostEvent) {
 }
 
 /// Asks once, and takes no for an answer.
-fn ask(app: &AppHandle, host: &Host, occasion: Occasion, name: String) {
-    let words = app.state::<App>().words();
+fn ask(app: &Arc<App>, host: &Host, occasion: Occasion, name: String) {
+    let words = app.words();
     let host = host.clone();
     let named: [(&str, &str); 1] = [("app", &name)];
     let notice = Notice {
@@ -139,8 +140,8 @@ fn question(words: &Words, line: &Sentence) -> String {
 }
 
 /// The first page waits to be read, and the session started the app: nobody is looking for a window.
-pub fn first_run(app: &AppHandle) {
-    let words = app.state::<App>().words();
+pub fn first_run(app: &Arc<App>) {
+    let words = app.words();
     let notice = Notice {
         title: words.say("notify.first_run_title", &[]),
         body: words.say("notify.first_run_body", &[]),
@@ -150,8 +151,8 @@ pub fn first_run(app: &AppHandle) {
 }
 
 /// There is no place for the icon.
-pub fn no_tray(app: &AppHandle) {
-    let words = app.state::<App>().words();
+pub fn no_tray(app: &Arc<App>) {
+    let words = app.words();
     let notice = Notice {
         title: words.say("notify.no_tray_title", &[]),
         body: words.say("notify.no_tray_body", &[]),
@@ -161,8 +162,8 @@ pub fn no_tray(app: &AppHandle) {
 }
 
 /// What was asked for outside of a window didn't work.
-pub fn problem(app: &AppHandle, sentence: &Sentence) {
-    let words = app.state::<App>().words();
+pub fn problem(app: &Arc<App>, sentence: &Sentence) {
+    let words = app.words();
     let notice = Notice {
         title: words.say("app.name", &[]),
         body: words.sentence(sentence),
@@ -173,8 +174,8 @@ pub fn problem(app: &AppHandle, sentence: &Sentence) {
 
 /// Shows it, and does what the click says. Nothing is done when it is closed without one.
 #[cfg(all(unix, not(target_os = "macos")))]
-fn show(app: &AppHandle, notice: Notice, clicked: impl FnOnce(&AppHandle, &str) + Send + 'static) {
-    let app = app.clone();
+fn show(app: &Arc<App>, notice: Notice, clicked: impl FnOnce(&Arc<App>, &str) + Send + 'static) {
+    let app = Arc::clone(app);
     let waiting = move || {
         let mut shown = notify_rust::Notification::new();
         shown
@@ -216,7 +217,7 @@ fn escaped(body: &str) -> String {
 
 /// Elsewhere without buttons.
 #[cfg(not(all(unix, not(target_os = "macos"))))]
-fn show(_: &AppHandle, notice: Notice, _: impl FnOnce(&AppHandle, &str) + Send + 'static) {
+fn show(_: &Arc<App>, notice: Notice, _: impl FnOnce(&Arc<App>, &str) + Send + 'static) {
     let shown = notify_rust::Notification::new()
         .appname("Snag")
         .summary(&notice.title)

@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use parking_lot::Mutex;
 use snag_agent::desktop::view::{Icon, PauseFor};
-use tauri::image::Image;
-use tauri::menu::{Menu, MenuItem, PredefinedMenuItem, Submenu};
-use tauri::tray::{TrayIcon, TrayIconBuilder};
-use tauri::{AppHandle, Wry};
+use tray_icon::menu::{Menu, MenuItem, PredefinedMenuItem, Submenu};
+use tray_icon::{BadIcon, TrayIcon, TrayIconBuilder};
 
 use crate::mark::{self, Ink};
 use crate::tray_words::TrayWords;
+use crate::window::Window;
 use crate::words::Words;
 
 /// Pixels of the icon: panels scale it down.
@@ -26,7 +24,7 @@ pub enum Choice {
     /// Go on.
     Resume,
     /// Open a window.
-    Open(crate::windows::Window),
+    Open(Window),
     /// End the app.
     Quit,
 }
@@ -35,7 +33,6 @@ impl Choice {
     /// What the entry with this id asks for.
     #[must_use]
     pub fn of(id: &str) -> Option<Self> {
-        use crate::windows::Window;
         Some(match id {
             "feedback" => Self::Feedback,
             "pause-quarter-hour" => Self::Pause(PauseFor::QuarterHour),
@@ -54,46 +51,61 @@ impl Choice {
     }
 }
 
-/// The icon, and what it says just now.
-pub struct Tray {
-    icon: TrayIcon,
-    shown: Mutex<Shown>,
+/// Why there is no icon, or it can't say something.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The system gives no icon.
+    #[error("the icon: {0}")]
+    Icon(#[from] tray_icon::Error),
+    /// The drawing is no icon.
+    #[error("the drawing: {0}")]
+    Drawing(#[from] BadIcon),
+    /// The system gives no menu.
+    #[error("the menu: {0}")]
+    Menu(#[from] tray_icon::menu::Error),
 }
 
-struct Shown {
+/// The icon, and what it says just now. It lives on the thread of the toolkit.
+pub struct Tray {
+    icon: TrayIcon,
     words: TrayWords,
-    state: MenuItem<Wry>,
-    sync: MenuItem<Wry>,
+    state: MenuItem,
+    sync: MenuItem,
 }
 
 impl Tray {
-    /// Shows the icon.
+    /// Shows the icon; `chosen` is called with what the person clicks in its menu.
     ///
     /// # Errors
     /// When the system gives no menu or no icon.
     pub fn show(
-        app: &AppHandle,
         words: &Words,
         now: TrayWords,
         icons: &Path,
-    ) -> tauri::Result<Self> {
-        let (menu, state, sync) = menu(app, words, &now)?;
-        let icon = TrayIconBuilder::with_id("snag")
-            .icon(image(now.icon))
-            .icon_as_template(cfg!(target_os = "macos"))
+        chosen: impl Fn(Choice) + Send + Sync + 'static,
+    ) -> Result<Self, Failed> {
+        let (menu, state, sync) = menu(words, &now)?;
+        let icon = TrayIconBuilder::new()
+            .with_id("snag")
+            .with_icon(image(now.icon)?)
+            .with_icon_as_template(cfg!(target_os = "macos"))
             // Panels are handed a path: one that lives as long as this process, in a folder of its own.
-            .temp_dir_path(icons)
-            .tooltip(&now.state)
-            .menu(&menu)
-            .show_menu_on_left_click(true)
-            .build(app)?;
+            .with_temp_dir_path(icons)
+            .with_tooltip(&now.state)
+            .with_menu(Box::new(menu))
+            .build()?;
+        tray_icon::menu::MenuEvent::set_event_handler(Some(
+            move |event: tray_icon::menu::MenuEvent| {
+                if let Some(choice) = Choice::of(event.id.as_ref()) {
+                    chosen(choice);
+                }
+            },
+        ));
         Ok(Self {
             icon,
-            shown: Mutex::new(Shown {
-                words: now,
-                state,
-                sync,
-            }),
+            words: now,
+            state,
+            sync,
         })
     }
 
@@ -102,94 +114,92 @@ impl Tray {
     /// # Errors
     /// When the system doesn't take it.
     pub fn say(
-        &self,
-        app: &AppHandle,
+        &mut self,
         words: &Words,
         now: TrayWords,
         language_changed: bool,
-    ) -> tauri::Result<()> {
-        let mut shown = self.shown.lock();
-        if shown.words == now && !language_changed {
+    ) -> Result<(), Failed> {
+        let shown = &self.words;
+        if *shown == now && !language_changed {
             return Ok(());
         }
-        if shown.words.icon != now.icon {
-            self.icon.set_icon(Some(image(now.icon)))?;
+        if shown.icon != now.icon {
+            self.icon.set_icon(Some(image(now.icon)?))?;
         }
-        if shown.words.state != now.state {
+        if shown.state != now.state {
             self.icon.set_tooltip(Some(&now.state))?;
         }
         let lines = TrayWords {
             icon: now.icon,
             state: now.state.clone(),
             sync: now.sync.clone(),
-            ..shown.words.clone()
+            ..shown.clone()
         };
         if lines == now && !language_changed {
-            if shown.words.state != now.state {
-                shown.state.set_text(&now.state)?;
+            if shown.state != now.state {
+                self.state.set_text(&now.state);
             }
-            if shown.words.sync != now.sync {
-                shown.sync.set_text(&now.sync)?;
+            if shown.sync != now.sync {
+                self.sync.set_text(&now.sync);
             }
         } else {
-            let (menu, state, sync) = menu(app, words, &now)?;
-            self.icon.set_menu(Some(menu))?;
-            (shown.state, shown.sync) = (state, sync);
+            let (menu, state, sync) = menu(words, &now)?;
+            self.icon.set_menu(Some(Box::new(menu)));
+            (self.state, self.sync) = (state, sync);
         }
-        shown.words = now;
+        self.words = now;
         Ok(())
     }
 }
 
-fn image(icon: Icon) -> Image<'static> {
+fn image(icon: Icon) -> Result<tray_icon::Icon, BadIcon> {
     let ink = if cfg!(target_os = "macos") {
         Ink::Template
     } else {
         Ink::Coloured
     };
-    Image::new_owned(mark::draw(icon, ICON_SIZE, ink), ICON_SIZE, ICON_SIZE)
+    tray_icon::Icon::from_rgba(mark::draw(icon, ICON_SIZE, ink), ICON_SIZE, ICON_SIZE)
 }
 
 /// The menu, and its two lines that change often.
 fn menu(
-    app: &AppHandle,
     words: &Words,
     now: &TrayWords,
-) -> tauri::Result<(Menu<Wry>, MenuItem<Wry>, MenuItem<Wry>)> {
-    let entry = |id: &str, text: &str| MenuItem::with_id(app, id, text, true, None::<&str>);
+) -> Result<(Menu, MenuItem, MenuItem), tray_icon::menu::Error> {
+    let entry = |id: &str, text: &str| MenuItem::with_id(id, text, true, None);
     let worded = |id: &str, key: &str| entry(id, &words.say(key, &[]));
-    let line = |id: &str, text: &str| MenuItem::with_id(app, id, text, false, None::<&str>);
-    let rule = || PredefinedMenuItem::separator(app);
+    let line = |id: &str, text: &str| MenuItem::with_id(id, text, false, None);
+    let rule = PredefinedMenuItem::separator;
 
-    let menu = Menu::new(app)?;
-    let state = line("state", &now.state)?;
-    let sync = line("sync", &now.sync)?;
-    menu.append(&worded("feedback", "tray.feedback")?)?;
+    let menu = Menu::new();
+    let state = line("state", &now.state);
+    let sync = line("sync", &now.sync);
+    menu.append(&worded("feedback", "tray.feedback"))?;
     if now.reads_first {
-        menu.append(&worded("first-run", "tray.first_run")?)?;
+        menu.append(&worded("first-run", "tray.first_run"))?;
     }
     if now.paused {
-        menu.append(&worded("resume", "tray.resume")?)?;
+        menu.append(&worded("resume", "tray.resume"))?;
     }
-    let pause = Submenu::with_id(app, "pause", words.say("tray.pause", &[]), now.can_pause)?;
+    let pause = Submenu::with_id("pause", words.say("tray.pause", &[]), now.can_pause);
     for (id, key) in [
         ("pause-quarter-hour", "tray.pause_quarter_hour"),
         ("pause-hour", "tray.pause_hour"),
         ("pause-until-tomorrow", "tray.pause_until_tomorrow"),
         ("pause-until-resumed", "tray.pause_until_resumed"),
     ] {
-        pause.append(&worded(id, key)?)?;
+        pause.append(&worded(id, key))?;
     }
     menu.append(&pause)?;
-    menu.append(&rule()?)?;
-    menu.append(&worded("knows", "tray.knows")?)?;
-    menu.append(&entry("conversations", &now.conversations)?)?;
-    menu.append(&worded("settings", "tray.settings")?)?;
-    menu.append(&rule()?)?;
+    menu.append(&rule())?;
+    menu.append(&worded("knows", "tray.knows"))?;
+    menu.append(&entry("conversations", &now.conversations))?;
+    menu.append(&worded("settings", "tray.settings"))?;
+    menu.append(&rule())?;
     menu.append(&state)?;
     menu.append(&sync)?;
-    menu.append(&rule()?)?;
-    menu.append(&worded("about", "tray.about")?)?;
-    menu.append(&worded("quit", "tray.quit")?)?;
+    menu.append(&rule())?;
+    menu.append(&worded("about", "tray.about"))?;
+    menu.append(&worded("quit", "tray.quit"))?;
     Ok((menu, state, sync))
 }

@@ -7,10 +7,12 @@
 //! between the two does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,22 +20,30 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::Serialize;
 use snag_agent::desktop::view::Theme;
-use tauri::{AppHandle, Manager};
 
 use crate::app::App;
 use crate::channel::{self, FromWindows, Outcome, ToWindows, Writer};
 use crate::commands;
-use crate::windows::Window;
+use crate::window::Window;
 
 /// How long the process waits for another window after the last one was closed: closing one often opens the next.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The argument that makes a process the one of the windows.
-pub const ARGUMENT: &str = "--windows";
+/// The program that draws the windows; it lies beside this one.
+const PROGRAM: &str = "snag-windows";
 
 /// The process of the windows, where there is one.
-#[derive(Default)]
-pub struct Windows(Mutex<State>);
+pub struct Windows {
+    program: Program,
+    state: Mutex<State>,
+}
+
+/// The program, open from the start on: an upgrade takes its file away under the running app, and the new one might
+/// not speak as this app does.
+struct Program {
+    path: PathBuf,
+    file: File,
+}
 
 #[derive(Default)]
 struct State {
@@ -61,13 +71,33 @@ impl State {
 }
 
 impl Windows {
+    /// Finds the program, and starts nothing yet.
+    ///
+    /// # Errors
+    /// It isn't there: a sentence that says what to do.
+    pub fn find() -> Result<Self, String> {
+        let path = std::env::current_exe()
+            .map(|this| this.with_file_name(PROGRAM))
+            .map_err(|error| format!("this program's folder isn't known ({error})"))?;
+        let file = File::open(&path).map_err(|error| {
+            format!(
+                "{} can't be opened ({error}). It belongs to Snag; install Snag anew.",
+                path.display()
+            )
+        })?;
+        Ok(Self {
+            program: Program { path, file },
+            state: Mutex::default(),
+        })
+    }
+
     /// Opens a window: shows it, or only makes it, to be shown in a moment.
     ///
     /// # Errors
     /// When the system gives no process.
     pub fn open(
         &self,
-        app: &AppHandle,
+        app: &Arc<App>,
         window: Window,
         title: String,
         theme: Theme,
@@ -79,7 +109,7 @@ impl Windows {
             theme,
             shown,
         };
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.asked += 1;
         if let Some(running) = &mut state.running {
             running.open.insert(window);
@@ -104,7 +134,7 @@ impl Windows {
     /// Tells the windows that are open.
     pub fn tell(&self, message: &ToWindows, body: &[u8]) {
         let writer = {
-            let state = self.0.lock();
+            let state = self.state.lock();
             state
                 .running
                 .as_ref()
@@ -119,7 +149,7 @@ impl Windows {
 
     /// Tells the windows that are open of an event.
     pub fn emit(&self, name: &str, payload: &impl Serialize) {
-        if self.0.lock().running.is_none() {
+        if self.state.lock().running.is_none() {
             return;
         }
         match serde_json::to_vec(payload) {
@@ -135,20 +165,20 @@ impl Windows {
 
     /// Ends the process, if there is one.
     pub fn end(&self) {
-        self.0.lock().end();
+        self.state.lock().end();
     }
 
     /// Whether a window is open, or is being opened.
     pub fn is_open(&self, window: Window) -> bool {
-        let state = self.0.lock();
+        let state = self.state.lock();
         let running = state.running.as_ref();
         running.is_some_and(|running| running.open.contains(&window))
     }
 
     /// A window was closed; after the last one the process ends, unless another is asked for soon.
-    fn closed(&self, app: &AppHandle, window: Window, asked: u64) {
+    fn closed(&self, app: &Arc<App>, window: Window, asked: u64) {
         let now = {
-            let mut state = self.0.lock();
+            let mut state = self.state.lock();
             let Some(running) = &mut state.running else {
                 return;
             };
@@ -163,11 +193,10 @@ impl Windows {
             }
             state.asked
         };
-        let app = app.clone();
-        tauri::async_runtime::spawn(async move {
+        let waiting = Arc::clone(app);
+        app.runtime.spawn(async move {
             tokio::time::sleep(GRACE).await;
-            let windows = app.state::<Self>();
-            let mut state = windows.0.lock();
+            let mut state = waiting.windows.state.lock();
             if state.asked == now {
                 state.end();
             }
@@ -176,7 +205,7 @@ impl Windows {
 
     /// The process that was started then is gone; tells which windows went with it.
     fn gone(&self, since: u64) -> BTreeSet<Window> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         match &state.running {
             Some(running) if running.since == since => state
                 .running
@@ -189,44 +218,42 @@ impl Windows {
     }
 }
 
-fn start(app: &AppHandle, since: u64) -> io::Result<Arc<Writer>> {
+fn start(app: &Arc<App>, since: u64) -> io::Result<Arc<Writer>> {
     let (ours, theirs) = UnixStream::pair()?;
-    let child = command(app)?
+    let child = command(app)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .spawn()?;
-    app.state::<App>().own.add(child.id());
+    app.own.add(child.id());
     let reader = ours.try_clone()?;
     let writer = Arc::new(Writer::new(ours));
     let answers = Arc::clone(&writer);
-    let app = app.clone();
+    let app = Arc::clone(app);
     std::thread::Builder::new()
         .name("windows".to_owned())
         .spawn(move || follow(&app, reader, &answers, child, since))?;
     Ok(writer)
 }
 
-fn command(app: &AppHandle) -> io::Result<Command> {
-    let program = std::env::current_exe()?;
-    // An upgrade takes the file away from under a running app; what runs can still be started again.
-    let image = if program.exists() {
-        program.clone()
+fn command(app: &App) -> Command {
+    let Program { path, file } = &app.windows.program;
+    // The system closes the file as it starts the program from it.
+    let mut command = if cfg!(target_os = "linux") {
+        Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()))
     } else {
-        "/proc/self/exe".into()
+        Command::new(path)
     };
-    let mut command = Command::new(image);
     #[cfg(target_os = "linux")]
     crate::libraries::with_graphics(&mut command);
     command
-        .arg0(program)
+        .arg0(path)
         .arg("--data-dir")
-        .arg(app.state::<App>().start.paths.root())
-        .arg(ARGUMENT);
-    Ok(command)
+        .arg(app.start.paths.root());
+    command
 }
 
 /// Does what the windows ask until they are gone.
 fn follow(
-    app: &AppHandle,
+    app: &Arc<App>,
     mut reader: UnixStream,
     writer: &Arc<Writer>,
     mut child: Child,
@@ -235,13 +262,12 @@ fn follow(
     loop {
         match channel::read(&mut reader) {
             Ok(Some((FromWindows::Call { id, command }, body))) => {
-                let (app, writer) = (app.clone(), Arc::clone(writer));
-                tauri::async_runtime::spawn(async move {
-                    answer(&app, &writer, id, &command, &body).await
-                });
+                let (asked, writer) = (Arc::clone(app), Arc::clone(writer));
+                app.runtime
+                    .spawn(async move { answer(&asked, &writer, id, &command, &body).await });
             }
             Ok(Some((FromWindows::Closed { window, asked }, _))) => {
-                app.state::<Windows>().closed(app, window, asked);
+                app.windows.closed(app, window, asked);
             }
             Ok(None) => break,
             Err(error) => {
@@ -251,12 +277,12 @@ fn follow(
         }
     }
     writer.close();
-    let open = app.state::<Windows>().gone(since);
+    let open = app.windows.gone(since);
     for window in &open {
         after_closing(app, *window);
     }
     let ended = child.wait();
-    app.state::<App>().own.remove(child.id());
+    app.own.remove(child.id());
     match ended {
         Ok(status) if open.is_empty() => tracing::debug!(%status, "the windows have ended"),
         Ok(status) => {
@@ -266,13 +292,13 @@ fn follow(
     }
 }
 
-fn after_closing(app: &AppHandle, window: Window) {
+fn after_closing(app: &Arc<App>, window: Window) {
     if window == Window::Feedback {
         crate::feedback::closed(app);
     }
 }
 
-async fn answer(app: &AppHandle, writer: &Arc<Writer>, id: u64, command: &str, arguments: &[u8]) {
+async fn answer(app: &Arc<App>, writer: &Arc<Writer>, id: u64, command: &str, arguments: &[u8]) {
     let (outcome, body) = match commands::answer(app, command, arguments).await {
         Ok(commands::Answered::Json(body)) => (Outcome::Json, body),
         Ok(commands::Answered::Bytes(body)) => (Outcome::Bytes, body),
@@ -283,9 +309,8 @@ async fn answer(app: &AppHandle, writer: &Arc<Writer>, id: u64, command: &str, a
     };
     let writer = Arc::clone(writer);
     // A picture may have to wait until the windows read it.
-    let sent = tauri::async_runtime::spawn_blocking(move || {
-        writer.send(&ToWindows::Answer { id, outcome }, &body)
-    });
+    let sent =
+        tokio::task::spawn_blocking(move || writer.send(&ToWindows::Answer { id, outcome }, &body));
     match sent.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an answer came too late: the windows are gone"),

@@ -172,8 +172,20 @@ mod tests {
         let words = Words::of(Language::English);
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut keys = 0;
-        for entry in std::fs::read_dir(folder).expect("the source") {
-            let path = entry.expect("an entry").path();
+        let mut files = Vec::new();
+        let mut folders = vec![folder];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the source") {
+                let path = entry.expect("an entry").path();
+                let into = if path.is_dir() {
+                    &mut folders
+                } else {
+                    &mut files
+                };
+                into.push(path);
+            }
+        }
+        for path in files {
             let text = std::fs::read_to_string(&path).expect("text");
             for literal in text.split('"').skip(1).step_by(2) {
                 let known = ["tray.", "notify.", "prompt.", "problem."];

@@ -187,7 +187,10 @@ pub fn processes(data: &Path) -> Result<Vec<u32>> {
         let folder = PathBuf::from(format!("/proc/{pid}"));
         let line = std::fs::read(folder.join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).into_owned();
-        if line.contains("snag-desktop\0") && line.contains(&*data.to_string_lossy()) {
+        let is_ours = ["snag-desktop\0", "snag-windows\0"]
+            .iter()
+            .any(|name| line.contains(name));
+        if is_ours && line.contains(&*data.to_string_lossy()) {
             found.push(pid);
         }
         let stat = std::fs::read_to_string(folder.join("stat")).unwrap_or_default();

@@ -362,5 +362,6 @@ fn the_windows_come_and_go_and_fail_without_the_app() -> Result<()> {
 fn draws_windows(pid: u32) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split(|byte| *byte == 0)
-        .any(|part| part == b"--windows")
+        .next()
+        .is_some_and(|program| program.ends_with(b"snag-windows"))
 }

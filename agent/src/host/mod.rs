@@ -217,9 +217,7 @@ impl Host {
                 let _ = ended.send(live.run());
             })
             .map_err(HostError::Thread)?;
-        if !shared.options.asks {
-            is_first.await.map_err(|_| HostError::ThreadEnded)??;
-        }
+        is_first.await.map_err(|_| HostError::ThreadEnded)??;
         if shared.options.asks {
             let post = tokio::spawn(post::run(Arc::clone(&shared)));
             let ask = tokio::spawn(ask::run(Arc::clone(&shared), to_ask));

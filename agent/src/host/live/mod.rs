@@ -72,7 +72,7 @@ pub(super) struct Live {
     try_identity: Option<Instant>,
     try_capture: Option<Instant>,
     widening_told: Option<u64>,
-    /// Told once how the first start of capture went.
+    /// Told once how the first start of capture went; where somebody is asked, that it is known whose device this is.
     first: Option<oneshot::Sender<Result<(), HostError>>>,
 }
 
@@ -229,6 +229,10 @@ impl Live {
     /// # Errors
     /// Where nobody is asked and capture can't start: the process has nothing to do then.
     fn follow_gate(&mut self, gate: &Gate) -> Result<(), HostError> {
+        if self.shared.options.asks {
+            // Whether it captures is said as it comes; what is known from here on is whose device this is.
+            self.first_is(Ok(()));
+        }
         match gate {
             Gate::Open => {
                 self.open()?;
@@ -325,7 +329,6 @@ impl Live {
                     tracing::warn!(%error, "capture can't start");
                 }
                 self.shared.capture.lock().problem = Some(problem);
-                self.first_is(Ok(()));
                 Ok(())
             }
             Err(error) => {

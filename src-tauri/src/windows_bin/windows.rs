@@ -6,59 +6,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use snag_agent::desktop::view::Theme;
+use snag_desktop::window::Window;
 use tauri::{AppHandle, LogicalSize, Manager, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 
-use crate::windows_app::Link;
+use crate::link::Link;
 
-/// A window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Window {
-    /// The feedback form.
-    Feedback,
-    /// What is read before anything is captured.
-    FirstRun,
-    /// What Snag knows.
-    Knows,
-    /// Settings.
-    Settings,
-    /// What was said and answered.
-    Conversations,
-    /// The version.
-    About,
-}
-
-impl Window {
-    /// Its label, as in `capabilities/` and in its address.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Feedback => "feedback",
-            Self::FirstRun => "first-run",
-            Self::Knows => "knows",
-            Self::Settings => "settings",
-            Self::Conversations => "conversations",
-            Self::About => "about",
-        }
-    }
-
-    /// Its size before the person chose one, and the least that it can be used at; in logical pixels.
-    fn sizes(self) -> [(u32, u32); 2] {
-        match self {
-            Self::Feedback => [(760, 560), (640, 480)],
-            Self::FirstRun => [(900, 680), (560, 480)],
-            Self::Knows => [(920, 640), (560, 420)],
-            Self::Settings => [(640, 680), (480, 420)],
-            Self::Conversations => [(720, 560), (480, 400)],
-            Self::About => [(420, 380), (360, 320)],
-        }
+/// A window's size before the person chose one, and the least that it can be used at; in logical pixels.
+fn usual_and_least(window: Window) -> [(u32, u32); 2] {
+    match window {
+        Window::Feedback => [(760, 560), (640, 480)],
+        Window::FirstRun => [(900, 680), (560, 480)],
+        Window::Knows => [(920, 640), (560, 420)],
+        Window::Settings => [(640, 680), (480, 420)],
+        Window::Conversations => [(720, 560), (480, 400)],
+        Window::About => [(420, 380), (360, 320)],
     }
 }
 
 /// The sizes that the person gave the windows.
-pub struct Sizes {
+pub(crate) struct Sizes {
     path: PathBuf,
     sizes: Mutex<BTreeMap<Window, (u32, u32)>>,
 }
@@ -66,7 +33,7 @@ pub struct Sizes {
 impl Sizes {
     /// Reads what was remembered. A file that can't be read is forgotten: it is only about looks.
     #[must_use]
-    pub fn load(path: PathBuf) -> Self {
+    pub(crate) fn load(path: PathBuf) -> Self {
         let sizes = std::fs::read(&path)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -83,7 +50,7 @@ impl Sizes {
     }
 
     fn of(&self, window: Window) -> (u32, u32) {
-        let [usual, (least_width, least_height)] = window.sizes();
+        let [usual, (least_width, least_height)] = usual_and_least(window);
         let (width, height) = self.sizes.lock().get(&window).copied().unwrap_or(usual);
         (
             width.clamp(least_width, 8_192),
@@ -116,7 +83,7 @@ fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
 
 /// What the toolkit calls a look; none is the system's.
 #[must_use]
-pub fn look(theme: Theme) -> Option<tauri::Theme> {
+pub(crate) fn look(theme: Theme) -> Option<tauri::Theme> {
     match theme {
         Theme::System => None,
         Theme::Light => Some(tauri::Theme::Light),
@@ -128,7 +95,7 @@ pub fn look(theme: Theme) -> Option<tauri::Theme> {
 ///
 /// # Errors
 /// When the system gives no window.
-pub fn open(
+pub(crate) fn open(
     app: &AppHandle,
     window: Window,
     title: &str,
@@ -145,7 +112,7 @@ pub fn open(
     }
     let sizes = app.state::<Sizes>();
     let (width, height) = sizes.of(window);
-    let [_, (least_width, least_height)] = window.sizes();
+    let [_, (least_width, least_height)] = usual_and_least(window);
     let address = WebviewUrl::App(format!("desktop.html#/{}", window.label()).into());
     let built = WebviewWindowBuilder::new(app, window.label(), address)
         .title(title)
@@ -190,7 +157,7 @@ pub fn open(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::{Language, Words};
+    use snag_desktop::words::{Language, Words};
 
     #[test]
     fn sizes_are_remembered_within_bounds() {

@@ -17,9 +17,11 @@ use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewWindow, Wry};
 use tauri_plugin_dialog::DialogExt;
 use tokio::sync::oneshot;
 
-use crate::channel::{self, FromWindows, Outcome, ToWindows, Writer};
-use crate::windows::{self, Sizes, Window};
-use crate::words::{sentence, unknown};
+use snag_desktop::channel::{self, FromWindows, Outcome, ToWindows, Writer};
+use snag_desktop::window::Window;
+use snag_desktop::words::{sentence, unknown};
+
+use crate::windows::{self, Sizes};
 
 /// A window that was hidden is off the screen after this long, with a compositor's animation.
 const HIDING: Duration = Duration::from_millis(250);
@@ -30,7 +32,7 @@ type Answer = Result<InvokeResponseBody, Value>;
 type Answered = (Outcome, Vec<u8>);
 
 /// The app at the other end.
-pub struct Link {
+pub(crate) struct Link {
     writer: Writer,
     calls: Mutex<HashMap<u64, oneshot::Sender<Answered>>>,
     last_id: AtomicU64,
@@ -66,7 +68,7 @@ impl Link {
     }
 
     /// The window is gone.
-    pub fn closed(&self, window: Window) {
+    pub(crate) fn closed(&self, window: Window) {
         let asked = self.asked.lock().get(&window).copied().unwrap_or_default();
         let told = self
             .writer
@@ -85,12 +87,9 @@ fn refusal(sentence: &Sentence) -> Value {
 ///
 /// # Errors
 /// When it wasn't the app that started it, or the system gives no event loop.
-pub fn run(folder: &Path) -> Result<(), String> {
+pub(crate) fn run(folder: &Path) -> Result<(), String> {
     let stream = inherited().map_err(|error| {
-        format!(
-            "The windows are opened by Snag itself, not by hand ({error}). Start it without {}.",
-            crate::windows_process::ARGUMENT
-        )
+        format!("The windows are opened by Snag itself, not by hand ({error}). Start snag-desktop.")
     })?;
     let reader = stream.try_clone().map_err(|error| error.to_string())?;
     let link = Arc::new(Link {
@@ -111,7 +110,7 @@ pub fn run(folder: &Path) -> Result<(), String> {
                 .spawn(move || follow(&handle, &link, reader))?;
             Ok(())
         })
-        .build(crate::context())
+        .build(tauri::generate_context!())
         .map_err(|error| error.to_string())?;
     built.run(|_, event| {
         // Whether another window comes is the app's to know.
