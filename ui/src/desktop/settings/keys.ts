@@ -10,7 +10,7 @@ const MODIFIERS = ["Control", "Alt", "Shift", "Meta", "AltGraph", "OS"];
  */
 export function shortcutOf(press: Press): string | "modifier" | null {
   if (MODIFIERS.includes(press.key)) return "modifier";
-  const key = keyOf(press.code);
+  const key = keyOf(press);
   if (!key) return null;
   const isFunction = /^F\d+$/.test(key);
   if (!press.ctrlKey && !press.altKey && !press.metaKey && !isFunction) return null;
@@ -24,8 +24,9 @@ export function shortcutOf(press: Press): string | "modifier" | null {
   return parts.filter(Boolean).join("+");
 }
 
-/** By the key's place, so that Alt on a Mac or Shift don't turn it into another sign. */
-function keyOf(code: string): string | null {
+/** The sign on the key, as the layout has it: Z on a German keyboard is Y's place on others. Where Alt or Shift turn it into another one, its place. */
+function keyOf({ key, code }: Press): string | null {
+  if (/^[a-z]$/i.test(key)) return key.toUpperCase();
   if (/^Key[A-Z]$/.test(code)) return code.slice(3);
   if (/^Digit\d$/.test(code)) return code.slice(5);
   if (/^F([1-9]|1\d|2[0-4])$/.test(code)) return code;
