@@ -6,7 +6,9 @@
 
 #[path = "../../agent/capture/tests/desktop/mod.rs"]
 pub mod desktop;
+pub mod dunst;
 pub mod generate;
+pub mod keys;
 pub mod process;
 pub mod proxy;
 pub mod search;
@@ -15,3 +17,4 @@ pub mod sql;
 pub mod stage;
 pub mod usage;
 pub mod webdriver;
+pub mod wire;

@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-/// The files below `folder` that hold `secret` as UTF-8, UTF-16 or hexadecimal,
-/// in their name or their content.
+/// The files below `folder`, links not followed.
 ///
 /// # Errors
 /// When the folder can't be read.
-pub fn files_with(folder: &Path, secret: &str) -> Result<Vec<PathBuf>> {
-    let needles = forms(secret);
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -22,12 +20,26 @@ pub fn files_with(folder: &Path, secret: &str) -> Result<Vec<PathBuf>> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.is_file() {
-                let content = std::fs::read(&path)?;
-                let named = path.to_string_lossy().contains(secret);
-                if named || needles.iter().any(|needle| contains(&content, needle)) {
-                    found.push(path);
-                }
+                found.push(path);
             }
+        }
+    }
+    Ok(found)
+}
+
+/// The files below `folder` that hold `secret` as UTF-8, UTF-16 or hexadecimal,
+/// in their name or their content.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn files_with(folder: &Path, secret: &str) -> Result<Vec<PathBuf>> {
+    let needles = forms(secret);
+    let mut found = Vec::new();
+    for path in files(folder)? {
+        let content = std::fs::read(&path)?;
+        let named = path.to_string_lossy().contains(secret);
+        if named || needles.iter().any(|needle| contains(&content, needle)) {
+            found.push(path);
         }
     }
     Ok(found)

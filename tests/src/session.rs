@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use zbus::blocking::Connection;
 use zbus::message::Header;
 use zbus::zvariant::{OwnedValue, Structure, Value};
 
-use crate::desktop::{Desktop, wait_for};
+use crate::desktop::{Desktop, wait_for, wait_until};
 
 /// A notification as it was asked for.
 #[derive(Debug, Clone)]
@@ -145,21 +145,27 @@ impl Session {
     /// Offers both on the desktop's bus.
     ///
     /// # Errors
-    /// When the desktop has no bus.
+    /// When the bus doesn't take them.
     pub fn start(desktop: &Desktop) -> Result<Self> {
-        let command = desktop.command("true");
-        let address = command
-            .get_envs()
-            .find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS")
-            .and_then(|(_, value)| value?.to_str())
-            .context("a session bus")?
-            .to_owned();
+        let this = Self::with_icons(desktop)?;
+        let notifications = Notifications(Arc::clone(&this.seen));
+        this.connection
+            .object_server()
+            .at(NOTIFICATIONS, notifications)?;
+        this.connection
+            .request_name("org.freedesktop.Notifications")?;
+        Ok(this)
+    }
+
+    /// Offers a place for icons alone: another program shows notifications, or none does.
+    ///
+    /// # Errors
+    /// When the bus doesn't take it.
+    pub fn with_icons(desktop: &Desktop) -> Result<Self> {
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let connection = zbus::blocking::connection::Builder::address(address.as_str())?
+        let connection = zbus::blocking::connection::Builder::address(desktop.bus_address())?
             .serve_at("/StatusNotifierWatcher", Watcher(Arc::clone(&seen)))?
-            .serve_at(NOTIFICATIONS, Notifications(Arc::clone(&seen)))?
             .name("org.kde.StatusNotifierWatcher")?
-            .name("org.freedesktop.Notifications")?
             .build()?;
         Ok(Self { connection, seen })
     }
@@ -197,6 +203,14 @@ impl Session {
             &(notification.id, action),
         )?;
         Ok(())
+    }
+
+    /// Waits until the icon's menu has an entry that says this.
+    pub fn menu_says(&self, label: &str) {
+        wait_until(label, || {
+            self.menu()
+                .is_ok_and(|menu| menu.iter().any(|entry| entry.label == label))
+        });
     }
 
     /// The entries of the icon's menu, those of its sub-menus included.

@@ -4,13 +4,19 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::desktop::{Desktop, EVERYTHING, Program, wait_until};
-use crate::process::{Agent, Server, Tokens, binary};
+use crate::dunst::Dunst;
+use crate::process::{Agent, Running, Server, Tokens, binary};
+use crate::search::files_with;
 use crate::session::Session;
 use crate::webdriver::Driver;
+use crate::wire::Wire;
+
+/// The screen where nothing else is wanted.
+const USUAL_SIZE: &str = "1280x800";
 
 /// A desktop with an enrolled app that hasn't been started.
 pub struct Stage {
@@ -26,6 +32,8 @@ pub struct Stage {
     pub tokens: Tokens,
     /// The agent's folder, enrolled.
     pub agent: Agent,
+    /// What the agent sends, where that is watched.
+    wire: Option<Wire>,
 }
 
 impl Stage {
@@ -34,7 +42,7 @@ impl Stage {
     /// # Errors
     /// When something of it doesn't start.
     pub fn set() -> Result<Self> {
-        Self::of_size("1280x800")
+        Self::of_size(USUAL_SIZE)
     }
 
     /// The same on a screen of this size.
@@ -42,14 +50,43 @@ impl Stage {
     /// # Errors
     /// When something of it doesn't start.
     pub fn of_size(size: &str) -> Result<Self> {
+        Self::of(size, Session::start, false)
+    }
+
+    /// The same with a notification daemon that people have, instead of the session's own.
+    ///
+    /// # Errors
+    /// When something of it doesn't start.
+    pub fn with_dunst() -> Result<(Self, Dunst)> {
+        let stage = Self::of(USUAL_SIZE, Session::with_icons, false)?;
+        let dunst = Dunst::start(&stage.desktop, stage.folder.path())?;
+        Ok((stage, dunst))
+    }
+
+    /// The same, and watched: every request is kept, and every log says all that it can.
+    ///
+    /// # Errors
+    /// When something of it doesn't start.
+    pub fn watched() -> Result<Self> {
+        Self::of(USUAL_SIZE, Session::start, true)
+    }
+
+    fn of(
+        size: &str,
+        session: impl Fn(&Desktop) -> Result<Session>,
+        is_watched: bool,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut server = Server::new(folder.path(), &[])?;
         let tokens = server.create_org("Desk Ltd", 5)?;
         server.start()?;
-        let agent = Agent::new(folder.path().join("agent"));
-        agent.enroll(&server.url(), &tokens.enroll)?;
+        // A folder's name may have a space in it.
+        let agent = Agent::new(folder.path().join("the agent"));
+        let wire = is_watched.then(|| Wire::to(server.address)).transpose()?;
+        let url = wire.as_ref().map_or_else(|| server.url(), Wire::url);
+        agent.enroll(&url, &tokens.enroll)?;
         let desktop = Desktop::of_size(EVERYTHING, size);
-        let session = Session::start(&desktop)?;
+        let session = session(&desktop)?;
         Ok(Self {
             folder,
             desktop,
@@ -57,6 +94,7 @@ impl Stage {
             server,
             tokens,
             agent,
+            wire,
         })
     }
 
@@ -65,7 +103,24 @@ impl Stage {
     /// # Errors
     /// When it isn't built.
     pub fn app(&self) -> Result<Command> {
-        app(&self.desktop, self.folder.path(), self.agent.data())
+        let mut app = app(&self.desktop, self.folder.path(), self.agent.data())?;
+        if self.wire.is_some() {
+            app.env("SNAG_LOG", "trace");
+        }
+        Ok(app)
+    }
+
+    /// Sees that this is in no file of anybody's here, the logs among them, and was in no request.
+    ///
+    /// # Errors
+    /// When it is, or nothing was watched.
+    pub fn is_nowhere(&self, secret: &str) -> Result<()> {
+        let found = files_with(self.folder.path(), secret)?;
+        ensure!(found.is_empty(), "{secret} is in {found:?}");
+        let wire = self.wire.as_ref().context("a stage that is watched")?;
+        ensure!(wire.requests() > 2, "{} requests", wire.requests());
+        ensure!(!wire.held(secret)?, "{secret} went over the wire");
+        Ok(())
     }
 
     /// Where the app's log goes.
@@ -87,6 +142,33 @@ impl Stage {
         Driver::start(&self.desktop, &self.app()?, &self.log()?)
     }
 
+    /// Starts the app as the session does: hidden, and with nobody who drives its windows.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn hidden(&self) -> Result<Running> {
+        let mut app = self.app()?;
+        app.arg("--hidden");
+        self.start(app)
+    }
+
+    /// Starts a command of the app; what it says goes to its log.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(&self, mut app: Command) -> Result<Running> {
+        let log = self.log()?;
+        Ok(Running(app.stdout(log.try_clone()?).stderr(log).spawn()?))
+    }
+
+    /// Waits until what is done is captured.
+    pub fn captures(&self) {
+        wait_until("the app captures", || {
+            self.status()
+                .is_some_and(|status| status["capture"]["input"]["state"] == "working")
+        });
+    }
+
     /// The app's `status.json`, if there is one that can be read.
     #[must_use]
     pub fn status(&self) -> Option<Value> {
@@ -98,13 +180,49 @@ impl Stage {
     /// # Errors
     /// When it answers anything but 200.
     pub fn ask(&self, path: &str) -> Result<Vec<u8>> {
-        let output = Command::new("curl")
-            .args(["-sf", "--max-time", "20", "-H"])
-            .arg(format!("Authorization: Bearer {}", self.tokens.admin))
-            .arg(format!("{}{path}", self.server.url()))
-            .output()?;
+        let output = self.curl(path).output()?;
         ensure!(output.status.success(), "{path}: {}", output.status);
         Ok(output.stdout)
+    }
+
+    /// What the server answers an administrator who sends this.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn tell(&self, path: &str, body: &Value) -> Result<Value> {
+        let output = self
+            .curl(path)
+            .args(["-H", "Content-Type: application/json", "--data"])
+            .arg(body.to_string())
+            .output()?;
+        ensure!(output.status.success(), "{path}: {}", output.status);
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    fn curl(&self, path: &str) -> Command {
+        let mut curl = Command::new("curl");
+        curl.args(["-sf", "--max-time", "20", "-H"])
+            .arg(format!("Authorization: Bearer {}", self.tokens.admin))
+            .arg(format!("{}{path}", self.server.url()));
+        curl
+    }
+
+    /// Opens a window by its link, as a page or a second start does, and goes there.
+    ///
+    /// # Errors
+    /// When it doesn't come.
+    pub fn open(&self, driver: &Driver, window: &str) -> Result<()> {
+        self.second(&[&format!("snag://{window}")])?;
+        driver.go_to(window)
+    }
+
+    /// Waits until a window has closed.
+    pub fn closed(&self, driver: &Driver, window: &str) {
+        wait_until("the window has closed", || {
+            driver
+                .labels()
+                .is_ok_and(|open| open.iter().all(|label| label != window))
+        });
     }
 
     /// Runs the app again, as a link or a second start does; it ends at once.
@@ -129,10 +247,7 @@ impl Stage {
     pub fn read_first_page(&self, driver: &Driver) -> Result<()> {
         driver.go_to("first-run")?;
         driver.click("//button[contains(., 'I understand, start')]")?;
-        wait_until("the app captures", || {
-            self.status()
-                .is_some_and(|status| status["capture"]["input"]["state"] == "working")
-        });
+        self.captures();
         Ok(())
     }
 
@@ -169,6 +284,8 @@ pub fn app(desktop: &Desktop, folder: &Path, data: &Path) -> Result<Command> {
         .arg("--data-dir")
         .arg(data)
         .env("HOME", folder.join("home"))
+        .env("XDG_CONFIG_HOME", folder.join("configuration"))
+        .env_remove("XDG_DATA_HOME")
         .env("SNAG_LOG", "debug,sled=info,zbus=info");
     Ok(command)
 }

@@ -2,7 +2,6 @@
 //! answer, and what was typed meanwhile is nowhere.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,9 +9,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use snag_e2e::desktop::{Desktop, EVERYTHING, wait_until};
 use snag_e2e::process::{Agent, Running, Server};
-use snag_e2e::proxy::{self, NO_FAULTS};
-use snag_e2e::search::{files_with, holds};
+use snag_e2e::search::files_with;
 use snag_e2e::sql::Sql;
+use snag_e2e::wire::Wire;
 
 /// What the person types, and what stands in the title of the window: neither may be found.
 const TYPED: &str = "xqzjvkwpy7";
@@ -24,15 +23,11 @@ fn a_rage_click_is_answered_and_the_secret_is_nowhere() -> Result<()> {
     let mut server = Server::new(folder.path(), &[])?;
     let tokens = server.create_org("Desk Ltd", 5)?;
     server.start()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    let proxy = runtime.block_on(proxy::start(server.address, NO_FAULTS, 1))?;
+    let wire = Wire::to(server.address)?;
 
     let desktop = Desktop::start(EVERYTHING);
     let agent = Agent::new(folder.path().join("agent"));
-    agent.enroll(&format!("http://{}", proxy.address), &tokens.enroll)?;
+    agent.enroll(&wire.url(), &tokens.enroll)?;
     let log = File::create(folder.path().join("agent.log"))?;
     let mut command = agent.command_on(&desktop, &["run"])?;
     command
@@ -112,18 +107,9 @@ fn a_rage_click_is_answered_and_the_secret_is_nowhere() -> Result<()> {
     for secret in [TYPED, TITLE, "Qwxzvkraft", "Refresh list"] {
         let found = files_with(folder.path(), secret)?;
         ensure!(found.is_empty(), "{secret} is in {found:?}");
+        ensure!(!wire.held(secret)?, "{secret} went over the wire");
     }
-    let requests = proxy.requests.lock().expect("no thread panics with it");
-    ensure!(requests.len() >= 2, "{} requests", requests.len());
-    for request in requests.iter() {
-        let mut plain = request.clone();
-        if let Some(start) = request.windows(2).position(|w| w == [0x1f, 0x8b]) {
-            flate2::read::GzDecoder::new(&request[start..]).read_to_end(&mut plain)?;
-        }
-        for secret in [TYPED, TITLE, "Qwxzvkraft", "Refresh list"] {
-            ensure!(!holds(&plain, secret), "{secret} went over the wire");
-        }
-    }
+    ensure!(wire.requests() >= 2, "{} requests", wire.requests());
     Ok(())
 }
 

@@ -384,7 +384,8 @@ impl Program {
 
 /// Synthetic input, as real for every program as that of a hand.
 pub struct Hand {
-    connection: RustConnection,
+    /// The hand's own connection to the X server.
+    pub connection: RustConnection,
     /// The root window.
     pub root: Window,
     /// Keycodes by keysym.
@@ -567,7 +568,8 @@ impl Hand {
             .atom
     }
 
-    fn code(&self, keysym: u32) -> u8 {
+    /// The code of the key of a keysym.
+    pub fn code(&self, keysym: u32) -> u8 {
         self.keys
             .iter()
             .find(|(known, _)| *known == keysym)

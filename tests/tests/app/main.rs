@@ -1,23 +1,37 @@
 //! The desktop app as a person meets it: on a real desktop, with an icon, notifications, windows and real programs.
 
+mod desk;
+mod export;
+mod sdk;
+mod settings;
+
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use image::RgbImage;
 use serde_json::Value;
 use snag_e2e::desktop::{Desktop, PATIENCE, With, wait_until};
 use snag_e2e::process::{Running, binary};
-use snag_e2e::search::files_with;
+use snag_e2e::search::files;
 use snag_e2e::stage::{Stage, app, processes};
+
+/// X's name of the key that leaves.
+const ESCAPE: u32 = 0xff1b;
 
 /// Stands in the title of a window that is on the picture, and may be nowhere.
 const SECRET: &str = "Qwxzvkraft Pfnbtqlm";
 
+/// Is typed in that window.
+const TYPED: &str = "xqzjvkwpy7";
+
 #[test]
 fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_between() -> Result<()>
 {
-    let mut stage = Stage::set()?;
+    let mut stage = Stage::watched()?;
     let program = stage.program(SECRET);
     let driver = stage.driven()?;
 
@@ -40,11 +54,15 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
         "{menu:?}"
     );
     stage.read_first_page(&driver)?;
+    hand.click_at(program.place("entry"));
+    hand.type_text(TYPED);
+    wait_until("it was typed", || {
+        program.lines.count(|line| line["changed"] == "entry") == TYPED.len()
+    });
     stage.server.stop()?;
 
     // The form has the picture of what was there before it opened.
-    stage.second(&["snag://feedback"])?;
-    driver.go_to("feedback")?;
+    stage.open(&driver, "feedback")?;
     let focused = driver.until("the text to have the focus", || {
         let name = driver.eval("return document.activeElement.tagName")?;
         Ok((name == "TEXTAREA").then_some(name))
@@ -69,12 +87,16 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
         let areas = driver.eval("return document.querySelectorAll('.hidden-area').length")?;
         Ok((areas == 1).then_some(()))
     })?;
-    driver.click("//button[normalize-space()='Send']")?;
-    wait_until("the form has closed", || {
-        driver
-            .labels()
-            .is_ok_and(|open| !open.contains(&"feedback".to_owned()))
+    // A draft has the picture as it will leave.
+    let data = stage.agent.data();
+    wait_until("the picture of the draft hides it", || {
+        let pictures = pictures_in(data).unwrap_or_default();
+        !pictures.is_empty() && pictures.iter().all(|one| colours_above(one) == 1)
     });
+    driver.click("//button[normalize-space()='Send']")?;
+    stage.closed(&driver, "feedback");
+    let pictures = pictures_in(data)?;
+    ensure!(pictures.iter().all(|one| colours_above(one) == 1));
     wait_until("the menu says that it is kept", || {
         stage.session.menu().is_ok_and(|menu| {
             // Records wait, too, so that the number is not known.
@@ -102,26 +124,49 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
     let stored = stage.ask(&format!("/v1/feedback/{id}/screenshot"))?;
     let picture = image::load_from_memory(&stored)?.to_rgb8();
     ensure!((picture.width(), picture.height()) == (1280, 800));
-    let hidden: std::collections::BTreeSet<[u8; 3]> = picture
-        .enumerate_pixels()
-        .filter(|(x, y, _)| (10..1270).contains(x) && (10..700).contains(y))
-        .map(|(_, _, pixel)| pixel.0)
-        .collect();
+    let colours = colours_above(&picture);
     ensure!(
-        hidden.len() == 1,
-        "{} colours are left where all was hidden",
-        hidden.len()
+        colours == 1,
+        "{colours} colours are left where all was hidden"
     );
+    wait_until("no picture is left here", || {
+        pictures_in(data).is_ok_and(|left| left.is_empty())
+    });
 
     drop(program);
     stage.quit()?;
     drop(driver);
     stage.server.stop()?;
-    for secret in [SECRET, "Qwxzvkraft"] {
-        let found = files_with(stage.folder.path(), secret)?;
-        ensure!(found.is_empty(), "{secret} is in {found:?}");
+    for secret in [SECRET, "Qwxzvkraft", TYPED] {
+        stage.is_nowhere(secret)?;
     }
     Ok(())
+}
+
+/// The pictures of the screen among the files below a folder; the tray's icons are no such.
+fn pictures_in(folder: &Path) -> Result<Vec<RgbImage>> {
+    let mut pictures = Vec::new();
+    for file in files(folder)? {
+        // A file may be replaced at any moment.
+        let bytes = std::fs::read(file).unwrap_or_default();
+        if let Ok(picture) = image::load_from_memory(&bytes)
+            && picture.width() > 640
+        {
+            pictures.push(picture.to_rgb8());
+        }
+    }
+    Ok(pictures)
+}
+
+/// How many colours there are in the upper nine tenths of a picture, but for its edge.
+fn colours_above(picture: &RgbImage) -> usize {
+    let (right, bottom) = (picture.width() - 10, picture.height() * 7 / 8);
+    picture
+        .enumerate_pixels()
+        .filter(|(x, y, _)| (10..right).contains(x) && (10..bottom).contains(y))
+        .map(|(_, _, pixel)| pixel.0)
+        .collect::<BTreeSet<_>>()
+        .len()
 }
 
 #[test]
@@ -177,12 +222,7 @@ fn a_rage_click_is_asked_about_once_and_a_pause_stores_nothing() -> Result<()> {
 
     // Paused by the menu: the same again leaves nothing.
     stage.session.choose("Until I resume")?;
-    wait_until("the menu offers to resume", || {
-        stage
-            .session
-            .menu()
-            .is_ok_and(|menu| menu.iter().any(|e| e.label == "Resume"))
-    });
+    stage.session.menu_says("Resume");
     wait_until("the status says so", || {
         stage
             .status()
@@ -215,11 +255,7 @@ fn a_rage_click_is_asked_about_once_and_a_pause_stores_nothing() -> Result<()> {
         .count();
     ensure!(questions == 1, "{questions} questions");
     stage.session.choose("Resume")?;
-    wait_until("it captures again", || {
-        stage
-            .status()
-            .is_some_and(|status| status["capture"]["input"]["state"] == "working")
-    });
+    stage.captures();
     stage.quit()
 }
 
@@ -312,15 +348,8 @@ fn the_windows_come_and_go_and_fail_without_the_app() -> Result<()> {
         stage.quit()?;
     }
     let hand = stage.desktop.hand();
-    let log = stage.log()?;
-    let mut app = stage.app()?;
-    app.arg("--hidden").stdout(log.try_clone()?).stderr(log);
-    let mut running = Running(app.spawn()?);
-    wait_until("it captures", || {
-        stage
-            .status()
-            .is_some_and(|status| status["capture"]["input"]["state"] == "working")
-    });
+    let mut running = stage.hidden()?;
+    stage.captures();
     let windows = || -> Vec<u32> {
         let all = processes(stage.agent.data()).unwrap_or_default();
         all.into_iter().filter(|pid| draws_windows(*pid)).collect()

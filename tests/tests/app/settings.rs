@@ -1,0 +1,151 @@
+//! What the person sets: through the window, with real keys, and still so after the next start of the session.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use snag_e2e::desktop::{ALT, CONTROL, Hand, wait_until};
+use snag_e2e::keys::Holder;
+use snag_e2e::stage::Stage;
+use snag_e2e::webdriver::Driver;
+
+use crate::ESCAPE;
+
+/// The button that shows the shortcut, and takes a new one.
+const SHORTCUT: &str = "//button[starts-with(@aria-label, 'Shortcut for feedback')]";
+
+#[test]
+fn the_shortcut_and_the_start_with_the_session_are_the_persons() -> Result<()> {
+    let stage = Stage::set()?;
+    let other = Holder::on(&stage.desktop);
+    let hand = stage.desktop.hand();
+    let driver = stage.driven()?;
+    stage.read_first_page(&driver)?;
+    stage.open(&driver, "settings")?;
+    ensure!(!other.is_free('f')?, "the usual shortcut is held");
+
+    // What another program holds never gets to our window as a key; a desktop whose keys come another way sends it.
+    ensure!(other.hold('k')?);
+    driver.click(SHORTCUT)?;
+    driver.type_into(SHORTCUT, "\u{E009}\u{E00A}k\u{E000}")?;
+    driver.find("//*[contains(., 'Another program uses Ctrl+Alt+K already')]")?;
+    ensure!(shown(&driver)? == "Ctrl + Alt + F");
+    ensure!(!other.is_free('f')?, "the one that was set is still held");
+
+    // Set by pressing it; the keys from before belong to everybody again.
+    driver.click(SHORTCUT)?;
+    driver.find("//button[normalize-space()='Press the keys…']")?;
+    hand.chord(&[CONTROL, ALT], u32::from('j'));
+    driver.until("the new shortcut", || {
+        Ok((shown(&driver)? == "Ctrl + Alt + J").then_some(()))
+    })?;
+    wait_until("the old keys are free", || {
+        other.is_free('f').unwrap_or(false)
+    });
+    ensure!(!other.is_free('j')?, "the new keys are not held");
+    let gone = "return document.body.innerText.includes('Another program uses')";
+    ensure!(driver.eval(gone)? == false, "the sentence stays");
+    let program = stage.program("Accounts");
+    hand.activate(*hand.windows().last().context("the program's window")?);
+    hand.chord(&[CONTROL, ALT], u32::from('j'));
+    driver.go_to("feedback")?;
+    driver.until("the text to have the focus", || {
+        let name = driver.eval("return document.activeElement.tagName")?;
+        Ok((name == "TEXTAREA").then_some(()))
+    })?;
+    leave_form(&stage, &driver, &hand)?;
+    drop(program);
+
+    // Starting with the session: one entry, or none.
+    let entries = stage.folder.path().join("configuration/autostart");
+    driver.go_to("settings")?;
+    let turn = |on: bool| -> Result<()> {
+        driver.click("//label[contains(., 'Start with the computer')]")?;
+        driver.until("the switch to have turned", || {
+            let switch = "return [...document.querySelectorAll('.setting')]\
+                .find((one) => one.innerText.includes('Start with the computer')).querySelector('input').checked";
+            Ok((driver.eval(switch)? == on).then_some(()))
+        })
+    };
+    // It is on from the beginning, but a folder of its own is a trial, which leaves the session alone until then.
+    turn(false)?;
+    ensure!(files(&entries).is_empty(), "{:?}", files(&entries));
+    for _ in 0..2 {
+        turn(true)?;
+        ensure!(files(&entries).len() == 1, "{:?}", files(&entries));
+        turn(false)?;
+        ensure!(files(&entries).is_empty(), "{:?}", files(&entries));
+    }
+    turn(true)?;
+    let entry = entries.join(&files(&entries)[0]);
+    stage.quit()?;
+    drop(driver);
+
+    // The session's next start, by the entry as GLib reads it.
+    let line = command_line(&entry)?;
+    let mut app = Command::new(&line[0]);
+    for (name, value) in stage.app()?.get_envs() {
+        match value {
+            Some(value) => app.env(name, value),
+            None => app.env_remove(name),
+        };
+    }
+    app.args(&line[1..]);
+    let _app = stage.start(app)?;
+    stage.captures();
+    ensure!(hand.windows().is_empty(), "nobody asked for a window");
+    ensure!(files(&entries).len() == 1, "{:?}", files(&entries));
+    wait_until("the shortcut is held again", || {
+        other.is_free('j').is_ok_and(|free| !free)
+    });
+    ensure!(other.is_free('f')?);
+    hand.chord(&[CONTROL, ALT], u32::from('j'));
+    wait_until("the form", || hand.windows().len() == 1);
+    stage.quit()
+}
+
+/// What the button says.
+fn shown(driver: &Driver) -> Result<String> {
+    let text = driver.eval(
+        "return document.querySelector('.shortcut button').innerText.replace(/\\s+/g, ' ').trim()",
+    )?;
+    Ok(text.as_str().unwrap_or_default().to_owned())
+}
+
+/// Esc leaves the form.
+fn leave_form(stage: &Stage, driver: &Driver, hand: &Hand) -> Result<()> {
+    hand.key(ESCAPE);
+    stage.closed(driver, "feedback");
+    Ok(())
+}
+
+fn files(folder: &Path) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).collect()
+}
+
+/// The arguments of an entry's command, read as a session reads them.
+fn command_line(entry: &Path) -> Result<Vec<String>> {
+    let script = "import gi, json, sys\n\
+        gi.require_version('Gio', '2.0')\n\
+        from gi.repository import Gio, GLib\n\
+        app = Gio.DesktopAppInfo.new_from_filename(sys.argv[1])\n\
+        print(json.dumps(GLib.shell_parse_argv(app.get_commandline())[1]))";
+    let output = Command::new("/usr/bin/python3")
+        .args(["-c", script])
+        .arg(entry)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{}: {}",
+        std::fs::read_to_string(entry)?,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let line: Value = serde_json::from_slice(&output.stdout)?;
+    let parts = line.as_array().context("arguments")?;
+    Ok(parts
+        .iter()
+        .filter_map(|part| part.as_str().map(str::to_owned))
+        .collect())
+}
