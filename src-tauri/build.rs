@@ -28,6 +28,7 @@ const COMMANDS: &[&str] = &[
     "knows_refused",
     "knows_looked",
     "delete_waiting",
+    "delete_refused",
     "delete_day",
     "request_deletion",
     "export_json",

@@ -149,6 +149,7 @@ pub async fn answer(app: &Arc<App>, command: &str, arguments: &[u8]) -> Result<A
             })
             .await
         }
+        "delete_refused" => said(host, Host::delete_refused).await,
         "delete_day" => {
             let date: String = given.take("date")?;
             said(host, move |host| host.delete_day(&date)).await

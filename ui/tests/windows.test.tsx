@@ -185,6 +185,16 @@ describe("what Snag knows", () => {
     expect(screen.getByText(/^35 records wait/)).toBeTruthy();
   });
 
+  it("deletes what was refused after asking", async () => {
+    const { user, calls } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Refused/ }));
+    await user.click(await screen.findByRole("button", { name: "Delete all" }));
+    expect(calls("delete_refused")).toEqual([]);
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
+    expect(await screen.findByText("The server refused nothing.")).toBeTruthy();
+    expect(calls("delete_refused").length).toBe(1);
+  });
+
   it("deletes nothing when the answer is to keep it", async () => {
     const { user, calls } = await open("knows");
     await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));

@@ -316,6 +316,22 @@ impl Inner {
         Ok(())
     }
 
+    pub(crate) fn forget_dead_letters(&mut self) -> Result<u64, SpoolError> {
+        let mut ledger = self.ready()?.clone();
+        let mut changes = Vec::new();
+        self.read(|store| {
+            store.scan(Tree::Dead, |key, _| {
+                changes.push(Change::Remove(Tree::Dead, key.to_vec()));
+                Ok(true)
+            })
+        })?;
+        ledger.dead = 0;
+        let count = changes.len() as u64;
+        self.commit(ledger, changes)?;
+        self.mirror(false);
+        Ok(count)
+    }
+
     /// Drops the oldest events until the rest fits, and the oldest of the others
     /// when no event is left.
     fn enforce_quota(&mut self) -> Result<(), SpoolError> {

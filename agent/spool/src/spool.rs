@@ -204,6 +204,14 @@ impl Spool {
         })
     }
 
+    /// Removes every dead letter; tells how many there were. They stay counted as `rejected`.
+    ///
+    /// # Errors
+    /// Nothing was removed.
+    pub fn forget_dead_letters(&self) -> Result<u64, SpoolError> {
+        self.inner.lock().forget_dead_letters()
+    }
+
     /// What waits, from memory.
     #[must_use]
     pub fn waiting(&self) -> Waiting {

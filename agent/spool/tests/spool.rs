@@ -97,6 +97,14 @@ fn settled_records_leave_and_refused_ones_become_dead_letters() {
     assert_eq!(spool.waiting().records(), 150);
     assert_eq!(spool.waiting().dead_letters, 1);
     assert_eq!(spool.append(&[event(0)], None).unwrap(), 301..302);
+
+    assert_eq!(spool.forget_dead_letters().unwrap(), 1);
+    assert_eq!(spool.forget_dead_letters().unwrap(), 0);
+    drop(spool);
+    let spool = open(dir.path());
+    assert!(spool.dead_letters(0, 10).unwrap().is_empty());
+    assert_eq!(spool.waiting().dead_letters, 0);
+    assert_eq!(spool.drops()[0].count, 1, "it stays counted");
 }
 
 #[test]

@@ -203,6 +203,17 @@ impl Host {
         Ok(deleted)
     }
 
+    /// Deletes what the server refused and is kept here. How much it was stays counted.
+    ///
+    /// # Errors
+    /// Nothing was deleted.
+    pub fn delete_refused(&self) -> Result<(), Sentence> {
+        let deleted = self.shared.spool()?.forget_dead_letters()?;
+        tracing::info!(deleted, "the person deleted what was refused");
+        self.shared.publish();
+        Ok(())
+    }
+
     /// Deletes what this computer remembers of a day. Records that wait are not touched.
     ///
     /// # Errors

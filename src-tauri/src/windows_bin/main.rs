@@ -20,6 +20,11 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // It was started from an open file, whose number would be its name in the system's lists.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::set_name(c"snag-windows") {
+        eprintln!("this process has no name of its own ({error})");
+    }
     let filter = EnvFilter::try_from_env("SNAG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

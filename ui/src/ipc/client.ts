@@ -58,6 +58,8 @@ export const knowsRefused = (after?: number) => call<RecordPage>("knows_refused"
 export const knowsLooked = () => call<LookView[]>("knows_looked");
 /** Deletes what waits: these records, or all of them. */
 export const deleteWaiting = (seqs: number[] | null) => call<null>("delete_waiting", { seqs });
+/** Deletes what the server refused. */
+export const deleteRefused = () => call<null>("delete_refused");
 export const deleteDay = (date: string) => call<null>("delete_day", { date });
 /** Asks the server to forget what came from this computer. */
 export const requestDeletion = () => call<null>("request_deletion");

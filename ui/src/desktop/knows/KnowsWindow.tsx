@@ -28,7 +28,7 @@ export function KnowsWindow({ overview }: WindowProps) {
   const [date, setDate] = useState<string | undefined>(undefined);
   const [turn, setTurn] = useState(0);
   const [chosen, setChosen] = useState<Set<number>>(new Set());
-  const [asking, setAsking] = useState<"day" | "waiting" | "forget" | null>(null);
+  const [asking, setAsking] = useState<"day" | "waiting" | "refused" | "forget" | null>(null);
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [exported, setExported] = useState<string | null>(null);
 
@@ -257,6 +257,18 @@ export function KnowsWindow({ overview }: WindowProps) {
                   ? t("knows.refused_empty")
                   : t("knows.refused_text", { count: refused.pages.total })}
               </p>
+              {refused.pages.total > 0 && (
+                <div className="list-tools">
+                  <Button
+                    variant="default"
+                    size="xs"
+                    leftSection={<Trash size={14} />}
+                    onClick={() => setAsking("refused")}
+                  >
+                    {t("knows.delete_all")}
+                  </Button>
+                </div>
+              )}
               <RecordList pages={refused.pages} search={search} onMore={() => void refused.more()} />
             </>
           )}
@@ -319,6 +331,16 @@ export function KnowsWindow({ overview }: WindowProps) {
         action={t("common.delete")}
         done={t("knows.deleted")}
         act={() => client.deleteWaiting(chosen.size > 0 ? [...chosen] : null)}
+        onDone={renew}
+      />
+      <Confirm
+        opened={asking === "refused"}
+        onClose={() => setAsking(null)}
+        title={t("knows.delete_refused_title", { count: refused.pages?.total ?? 0 })}
+        text={t("knows.delete_refused_text")}
+        action={t("common.delete")}
+        done={t("knows.deleted")}
+        act={client.deleteRefused}
         onDone={renew}
       />
       <Confirm

@@ -157,6 +157,9 @@ export function makeDemo(
       state.waiting = seqs ? state.waiting.filter((one) => !seqs.includes(one.seq)) : [];
       changed({ waiting_records: state.waiting.length });
     },
+    delete_refused: () => {
+      state.refused = [];
+    },
     delete_day: (args) => void state.days.delete(String(args.date)),
     request_deletion: () => undefined,
     export_json: () => "/home/jo/snag-export.json",
