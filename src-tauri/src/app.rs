@@ -146,7 +146,11 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
             Ok(host) => drop(started.send(Some(host))),
             Err(error) => {
                 // IT's file can't be followed, or the folder is another agent's: not to be gone past.
-                eprintln!("Snag can't start: {}", with_causes(&error));
+                let sentence = format!("Snag can't start: {}", with_causes(&error));
+                let told = tokio::task::spawn_blocking(move || notices::cannot_start(&sentence));
+                if let Err(error) = told.await {
+                    tracing::error!(%error, "the person wasn't told");
+                }
                 std::process::exit(1);
             }
         }

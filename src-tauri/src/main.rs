@@ -8,7 +8,7 @@ use snag_desktop::app::{self, Start};
 use snag_desktop::instance::{self, Instance, Request};
 #[cfg(target_os = "linux")]
 use snag_desktop::libraries;
-use snag_desktop::surroundings;
+use snag_desktop::{notices, surroundings};
 use tracing_subscriber::EnvFilter;
 
 /// Notices where programs get in people's way, and lets them say so.
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
-            eprintln!("{sentence}");
+            notices::cannot_start(&sentence);
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@
 //! the overview and the conversations say the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use snag_agent::desktop::view::{Occasion, Sentence};
 use snag_agent::host::{Host, HostEvent, Opening};
@@ -22,6 +23,9 @@ struct Notice {
     /// Id and text of each button.
     buttons: Vec<(&'static str, String)>,
 }
+
+/// Longest time that the end of a start that failed waits for its notification.
+const SHOWING_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A click on the notification itself.
 const DEFAULT: &str = "default";
@@ -170,6 +174,25 @@ pub fn problem(app: &Arc<App>, sentence: &Sentence) {
         buttons: Vec::new(),
     };
     show(app, notice, |_, _| {});
+}
+
+/// The app ends before there is anything that could be clicked. Said where it was started, and where the session
+/// started it, as a notification: nobody sees the other.
+pub fn cannot_start(sentence: &str) {
+    eprintln!("{sentence}");
+    let mut notification = notify_rust::Notification::new();
+    notification
+        .appname("Snag")
+        .summary("Snag")
+        .body(&escaped(sentence));
+    let (shown, is_shown) = std::sync::mpsc::channel();
+    // On a thread, since what shows notifications may not answer.
+    std::thread::spawn(move || shown.send(notification.show().map(drop)));
+    match is_shown.recv_timeout(SHOWING_DEADLINE) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "nothing here shows notifications"),
+        Err(_) => tracing::debug!("what shows notifications doesn't answer"),
+    }
 }
 
 /// Shows it, and does what the click says. Nothing is done when it is closed without one.

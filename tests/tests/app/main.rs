@@ -17,6 +17,7 @@ use serde_json::Value;
 use snag_e2e::desktop::{Desktop, PATIENCE, With, wait_until};
 use snag_e2e::process::{Running, binary};
 use snag_e2e::search::files;
+use snag_e2e::session::Session;
 use snag_e2e::stage::{Stage, app, processes};
 
 /// X's name of the key that leaves.
@@ -336,6 +337,25 @@ fn a_folder_that_cannot_be_used_ends_the_app_with_a_sentence() -> Result<()> {
         );
         ensure!(!message.contains("panicked"), "{message}");
     }
+
+    // Started by a session, it has nowhere else to say so.
+    let desktop = Desktop::start(With {
+        window_manager: false,
+        bus: true,
+    });
+    let session = Session::start(&desktop)?;
+    let data = folder.path().join("file");
+    ensure!(
+        !app(&desktop, folder.path(), &data)?
+            .output()?
+            .status
+            .success()
+    );
+    let told = session.notifications();
+    ensure!(
+        told.len() == 1 && told[0].body.contains("can't be used"),
+        "{told:?}"
+    );
     Ok(())
 }
 
