@@ -165,8 +165,17 @@ impl Driver {
     /// When the driver doesn't.
     pub fn resize(&self, width: u32, height: u32) -> Result<()> {
         self.post("/window/rect", &json!({"width": width, "height": height}))?;
-        std::thread::sleep(Duration::from_millis(700));
-        Ok(())
+        // Two frames of one size: what was still on its way has been drawn.
+        self.eval(
+            "cancelAnimationFrame(window.looking); window.steady = 0; let was = ''; const look = () => { const now = `${innerWidth}x${innerHeight}`; \
+             window.steady = now === was ? window.steady + 1 : 0; was = now; window.looking = requestAnimationFrame(look); }; look()",
+        )?;
+        self.until("the window to have its size", || {
+            let script = format!(
+                "return window.steady > 5 && Math.abs(innerWidth - {width}) < 60 && Math.abs(innerHeight - {height}) < 60"
+            );
+            Ok((self.eval(&script)? == true).then_some(()))
+        })
     }
 
     /// The window as a PNG.

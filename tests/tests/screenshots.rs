@@ -1,70 +1,187 @@
-//! Every window at two sizes, light and dark, as pictures for somebody to look at: `make screenshots`.
+//! Every window in both languages, at its least size and a large one, light and dark, as pictures for somebody to
+//! look at: `make screenshots`. What they show was noticed, said and answered.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use snag_e2e::desktop::{Desktop, EVERYTHING};
-use snag_e2e::process::{Agent, Server, binary};
-use snag_e2e::session::Session;
+use serde_json::{Value, json};
+use snag_e2e::desktop::{wait_for, wait_until};
+use snag_e2e::stage::Stage;
 use snag_e2e::webdriver::Driver;
 
 /// Names another folder than a passing one.
 const FOLDER: &str = "SNAG_SCREENSHOTS";
 
+/// The larger of the two sizes.
+const LARGE: (u32, u32) = (1100, 720);
+
 #[test]
-fn every_window_draws_something_at_two_sizes_light_and_dark() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let into = std::env::var_os(FOLDER).map_or_else(|| folder.path().join("out"), PathBuf::from);
+fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() -> Result<()> {
+    let mut stage = Stage::set()?;
+    let into = std::env::var_os(FOLDER)
+        .map_or_else(|| stage.folder.path().join("pictures"), PathBuf::from);
     std::fs::create_dir_all(&into)?;
-    let mut server = Server::new(folder.path(), &[])?;
-    let tokens = server.create_org("Desk Ltd", 5)?;
-    server.start()?;
-    for theme in ["light", "dark"] {
-        let agent = Agent::new(folder.path().join(theme));
-        agent.enroll(&server.url(), &tokens.enroll)?;
-        let settings = format!(r#"{{"theme":"{theme}","language":"en"}}"#);
-        std::fs::write(agent.data().join("settings.json"), settings)?;
-        let desktop = Desktop::start(EVERYTHING);
-        let _session = Session::start(&desktop)?;
-        let mut app = desktop.command(binary("snag-desktop")?);
-        app.arg("--data-dir")
-            .arg(agent.data())
-            .env("HOME", folder.path().join("home"));
-        let log = std::fs::File::create(folder.path().join(format!("{theme}.log")))?;
-        let driver = Driver::start(&desktop, &app, &log)?;
-        for window in ["first-run", "feedback", "knows", "settings"] {
-            if window != "first-run" {
-                let mut link = Command::new(app.get_program());
-                link.args(app.get_args()).arg(format!("snag://{window}"));
-                for (name, value) in app.get_envs() {
-                    match value {
-                        Some(value) => link.env(name, value),
-                        None => link.env_remove(name),
-                    };
-                }
-                ensure!(link.status()?.success(), "{window}");
-            }
-            driver.go_to(window)?;
-            for (width, height) in [(760, 560), (1100, 720)] {
-                driver.resize(width, height)?;
-                let picture = driver.picture()?;
-                let name = format!("{window}-{theme}-{width}x{height}.png");
-                std::fs::write(into.join(&name), &picture)?;
-                let pixels = image::load_from_memory(&picture)
-                    .context("a picture")?
-                    .to_rgb8();
-                let colours: BTreeSet<[u8; 3]> = pixels.pixels().map(|pixel| pixel.0).collect();
-                ensure!(colours.len() > 20, "{name}: {} colours", colours.len());
-                let corner = pixels.get_pixel(2, pixels.height() - 3).0;
-                let is_light = corner.iter().map(|part| u32::from(*part)).sum::<u32>() > 384;
-                ensure!(
-                    is_light == (theme == "light"),
-                    "{name}: the corner is {corner:?}"
-                );
-            }
+    let program = stage.program("Accounts 2026");
+    let hand = stage.desktop.hand();
+    let driver = stage.driven()?;
+    driver.go_to("first-run")?;
+    stage.open(&driver, "settings")?;
+    in_every_look(&driver, |look| {
+        take(&driver, &into, "first-run", look, (560, 480))
+    })?;
+    come_to(&driver, "first-run")?;
+    stage.read_first_page(&driver)?;
+
+    // Something that was noticed, said, answered, and that waits.
+    hand.activate(hand.windows()[0]);
+    hand.move_to(program.place("dead"));
+    for _ in 0..6 {
+        hand.click();
+        std::thread::sleep(Duration::from_millis(90));
+    }
+    let asked = stage
+        .session
+        .notification("the question", |n| n.title.starts_with("Stuck in"));
+    stage.session.answer(&asked, "not-now")?;
+    stage.open(&driver, "feedback")?;
+    driver.type_into(
+        "//textarea",
+        "The list never refreshes, so that I look at yesterday's figures without knowing.",
+    )?;
+    driver.click("//label[contains(., 'Problem')]")?;
+    driver.click("//button[normalize-space()='Send']")?;
+    stage.closed(&driver, "feedback");
+    let id = wait_for("the desk has it", || {
+        let list: Value = serde_json::from_slice(&stage.ask("/v1/feedback").ok()?).ok()?;
+        list["items"][0]["id"].as_str().map(str::to_owned)
+    });
+    let reply = "Thank you. The list is read anew every ten seconds from version 4.2 on.";
+    stage.tell(
+        &format!("/v1/feedback/{id}/replies"),
+        &json!({"text": reply}),
+    )?;
+    stage.open(&driver, "knows")?;
+    invoke(&driver, "sync_now", &json!({}))?;
+    stage.session.menu_says("Conversations (1 new reply)…");
+    stage.server.stop()?;
+    wait_until("some records wait", || {
+        hand.click_at(program.place("live"));
+        stage
+            .status()
+            .is_some_and(|status| status["waiting_records"].as_u64() > Some(3))
+    });
+    stage.open(&driver, "feedback")?;
+    for window in ["about", "conversations"] {
+        driver.go_to("knows")?;
+        invoke(&driver, "open_window", &json!({"name": window}))?;
+        driver.go_to(window)?;
+    }
+    in_every_look(&driver, |look| {
+        take(&driver, &into, "feedback", look, (640, 480))?;
+        for (tab, name) in ["knows", "knows-waiting"].iter().enumerate() {
+            come_to(&driver, "knows")?;
+            driver.click(&format!("(//button[@role='tab'])[{}]", tab + 1))?;
+            take_here(&driver, &into, name, look, (560, 420))?;
         }
+        come_to(&driver, "settings")?;
+        for (top, name) in [("0", "settings"), ("1e6", "settings-end")] {
+            let end = format!(
+                "onresize = () => document.querySelector('.page-scroll').scrollTo(0, {top}); onresize()"
+            );
+            driver.eval(&end)?;
+            take_here(&driver, &into, name, look, (480, 420))?;
+        }
+        take(&driver, &into, "conversations", look, (480, 400))?;
+        take(&driver, &into, "about", look, (360, 320))
+    })?;
+    drop(program);
+    stage.quit()
+}
+
+/// Asks the app for something as a window does, whatever becomes of it.
+fn invoke(driver: &Driver, command: &str, arguments: &Value) -> Result<()> {
+    let script = format!(
+        "window.__TAURI_INTERNALS__.invoke('{command}', {arguments}).catch(() => undefined); return null"
+    );
+    driver.eval(&script).map(drop)
+}
+
+/// A language and a theme.
+#[derive(Clone, Copy)]
+struct Look {
+    language: &'static str,
+    theme: &'static str,
+}
+
+/// Does it in every language and theme.
+fn in_every_look(driver: &Driver, act: impl Fn(Look) -> Result<()>) -> Result<()> {
+    for language in ["en", "de"] {
+        for theme in ["light", "dark"] {
+            driver.go_to("settings")?;
+            // As the person does, by the two fields.
+            choose(driver, "select", language)?;
+            driver.click(&format!(
+                "//input[@type='radio'][@value='{theme}']/following-sibling::label"
+            ))?;
+            act(Look { language, theme })?;
+        }
+    }
+    driver.go_to("settings")?;
+    choose(driver, "select", "en")
+}
+
+/// Chooses an entry of the last list that has it.
+fn choose(driver: &Driver, element: &str, value: &str) -> Result<()> {
+    driver.click(&format!("//{element}/option[@value='{value}']"))
+}
+
+/// Goes to a window, which reads the settings again as the person comes back to it.
+fn come_to(driver: &Driver, window: &str) -> Result<()> {
+    driver.go_to(window)?;
+    driver.eval("dispatchEvent(new Event('focus'))").map(drop)
+}
+
+fn take(driver: &Driver, into: &Path, window: &str, look: Look, least: (u32, u32)) -> Result<()> {
+    come_to(driver, window)?;
+    take_here(driver, into, window, look, least)
+}
+
+fn take_here(
+    driver: &Driver,
+    into: &Path,
+    name: &str,
+    look: Look,
+    least: (u32, u32),
+) -> Result<()> {
+    let Look { language, theme } = look;
+    driver.until("the language and the theme", || {
+        let now = driver.eval(
+            "const page = document.documentElement; return [page.lang, page.dataset.mantineColorScheme]",
+        )?;
+        Ok((now == json!([language, theme])).then_some(()))
+    })?;
+    for (width, height) in [least, LARGE] {
+        driver.resize(width, height)?;
+        let picture = driver.picture()?;
+        let name = format!("{name}-{language}-{theme}-{width}x{height}.png");
+        std::fs::write(into.join(&name), &picture)?;
+        let pixels = image::load_from_memory(&picture)
+            .context("a picture")?
+            .to_rgb8();
+        let colours: BTreeSet<[u8; 3]> = pixels.pixels().step_by(11).map(|pixel| pixel.0).collect();
+        ensure!(colours.len() > 20, "{name}: {} colours", colours.len());
+        let corner = pixels.get_pixel(2, pixels.height() - 3).0;
+        let is_light = corner.iter().map(|part| u32::from(*part)).sum::<u32>() > 384;
+        ensure!(
+            is_light == (theme == "light"),
+            "{name}: the corner is {corner:?}"
+        );
+        let cut = driver.eval(
+            "return document.documentElement.scrollWidth > document.documentElement.clientWidth",
+        )?;
+        ensure!(cut == false, "{name}: wider than its window");
     }
     Ok(())
 }

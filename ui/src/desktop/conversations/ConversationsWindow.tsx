@@ -86,7 +86,7 @@ function Thread({ conversation }: { conversation: Conversation }) {
       <ol>
         <li className="bubble" data-mine>
           <span className="bubble-who">
-            <Person size={14} /> {t("conversations.you")} · {dateTime(conversation.at)}
+            <Person size={14} /> {t("conversations.you")} · {when(conversation.at)}
           </span>
           <p>{conversation.description}</p>
           <State state={state} />
@@ -94,7 +94,7 @@ function Thread({ conversation }: { conversation: Conversation }) {
         {messages.map((message) => (
           <li key={message.id} className="bubble" data-mine={message.author === "" || undefined}>
             <span className="bubble-who">
-              {message.author || t("conversations.you")} · {dateTime(message.at)}
+              {message.author || t("conversations.you")} · {when(message.at)}
             </span>
             <p>{message.text}</p>
           </li>
@@ -105,12 +105,17 @@ function Thread({ conversation }: { conversation: Conversation }) {
   );
 }
 
+/** Never broken at the end of a line. */
+function when(at: string): string {
+  return dateTime(at).replaceAll(" ", "\u00a0");
+}
+
 /** How far it is, by a symbol and in words. */
 function State({ state }: { state: SubmissionState }) {
   const { t } = useTranslation();
   const [Icon, text] =
     state.state === "sent"
-      ? ([Check, t("conversations.state.sent", { at: dateTime(state.at) })] as const)
+      ? ([Check, t("conversations.state.sent", { at: when(state.at) })] as const)
       : state.state === "waiting"
         ? ([Clock, t("conversations.state.waiting")] as const)
         : ([Warning, say({ key: "refused.unknown", values: { reason: state.reason } })] as const);

@@ -21,7 +21,7 @@ type Tab = (typeof TABS)[number];
 
 /** What Snag knows: a day, what waits, what left, what was refused, who looked. */
 export function KnowsWindow({ overview }: WindowProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const announce = useAnnounce();
   const [tab, setTab] = useState<Tab>("day");
   const [search, setSearch] = useState("");
@@ -32,7 +32,11 @@ export function KnowsWindow({ overview }: WindowProps) {
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [exported, setExported] = useState<string | null>(null);
 
-  const day = useAsked(useCallback(() => client.knowsDay(date), [date]));
+  // Names within its sentences stand in the quotation marks of the language.
+  const day = useAsked(
+    useCallback(() => client.knowsDay(date), [date]),
+    i18n.language,
+  );
   const waiting = usePages(client.knowsWaiting, turn);
   const refused = usePages(client.knowsRefused, turn);
   const sent = useAsked(client.knowsSent);

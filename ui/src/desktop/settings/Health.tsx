@@ -3,15 +3,18 @@ import { useTranslation } from "react-i18next";
 
 import { Check, Warning } from "../../design/icons";
 import { say } from "../../i18n";
+import type { Overview } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { Problem } from "../parts/Problem";
 import { useAsked } from "../parts/useAsked";
 import { Section } from "./parts";
 
 /** What Snag can notice here, and what to do where it can't. */
-export function Health() {
+export function Health({ overview }: { overview: Overview | null }) {
   const { t } = useTranslation();
-  const asked = useAsked(client.health);
+  // What begins, ends or fails meanwhile is seen without being asked for.
+  const problems = overview?.problems.map((one) => one.key).join();
+  const asked = useAsked(client.health, `${overview?.capture.state}/${overview?.offline}/${problems}`);
   return (
     <Section title={t("settings.health.title")} text={t("settings.health.text")}>
       {asked.problem && <Problem sentence={asked.problem} />}

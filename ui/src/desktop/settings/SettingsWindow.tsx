@@ -45,7 +45,7 @@ export function SettingsWindow({ overview, settings, failure, onSettings }: Wind
           </div>
         )}
         {settings && <Sections settings={settings} overview={overview} change={change} onProblem={setProblem} />}
-        <Health />
+        <Health overview={overview} />
       </div>
     </main>
   );
