@@ -1,5 +1,8 @@
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
+
+// A part of a window that comes later takes more than the usual second on a busy machine.
+configure({ asyncUtilTimeout: 10_000 });
 
 // What jsdom lacks and the windows ask for.
 Object.defineProperty(window, "matchMedia", {
