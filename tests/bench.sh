@@ -25,6 +25,8 @@ section "Feedback: pages of the list over a million items, and the plans of the 
 cargo bench --locked -q -p snag-server --bench feedback_list
 section "Footprint of the headless agent"
 cargo run --release --locked -q -p snag-e2e --bin footprint
+section "Agent at rest: wake-ups a second, CPU"
+cargo bench --locked -q -p snag-agent --bench idle
 section "Desktop app: start, form, memory, idle, a day of inputs"
 cargo run --release --locked -q -p snag-e2e --bin app_figures
 section "Picture: from a screen of 1920 x 1080 to a file with a hidden area"

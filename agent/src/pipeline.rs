@@ -149,6 +149,18 @@ impl Pipeline {
         self.engine = Engine::restore(policy, state);
     }
 
+    /// When [`Pipeline::advance`] has something to settle next, if nothing comes until then.
+    #[must_use]
+    pub fn due(&self) -> Option<u64> {
+        self.engine.due()
+    }
+
+    /// Whether [`Pipeline::flush`] has anything to store.
+    #[must_use]
+    pub fn is_unstored(&self) -> bool {
+        !self.pending.is_empty() || self.given_up > 0
+    }
+
     /// Records that aren't stored yet.
     #[must_use]
     pub fn pending(&self) -> usize {
@@ -167,7 +179,7 @@ impl Pipeline {
     /// Nothing was stored. The records stay pending, up to a bound; over it the oldest
     /// raw events go and are counted as `not_stored` once the spool can count again.
     pub fn flush(&mut self) -> Result<(), SpoolError> {
-        if self.pending.is_empty() && self.given_up == 0 {
+        if !self.is_unstored() {
             return Ok(());
         }
         let state = if self.keeps_state {

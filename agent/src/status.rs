@@ -10,9 +10,9 @@ use snag_wire::DropCount;
 
 use crate::sync::SyncStatus;
 
-/// How old a status may be before its writer counts as gone, in milliseconds. It is
-/// written every few seconds.
-pub const FRESH_MS: i64 = 30_000;
+/// How old a status may be before its writer counts as gone, in milliseconds. It is written within seconds of
+/// whatever it says, and three times in this while nothing happens. On Linux a writer that ended counts as gone at once.
+pub const FRESH_MS: i64 = 60_000;
 
 /// The state of the agent as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]

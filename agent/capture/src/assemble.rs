@@ -58,30 +58,49 @@ impl Assembler {
         }
     }
 
+    /// The next item, where one comes until then.
     pub(crate) fn next(&mut self, until: Instant) -> Option<CaptureItem> {
+        while !self.gather(until) {
+            if Instant::now() >= until {
+                return None;
+            }
+            // Woken for something else.
+            self.queue.take_woken();
+        }
+        self.ready.pop_front()
+    }
+
+    /// Waits until there is an item, the queue's reader is woken, or it is `until`.
+    pub(crate) fn wait(&mut self, until: Instant) {
+        self.gather(until);
+        self.queue.take_woken();
+    }
+
+    /// Whether an item is ready, or came before it was `until` and before the reader was woken.
+    fn gather(&mut self, until: Instant) -> bool {
         loop {
-            if let Some(item) = self.ready.pop_front() {
-                return Some(item);
+            if !self.ready.is_empty() {
+                return true;
             }
             // Read before the head is tried: an answer in between is then not slept over.
             let notified = self.queue.notified();
             match self.head() {
                 Head::Done => {}
                 Head::Waits(deadline) => {
-                    let now = Instant::now();
-                    if now >= until {
-                        return None;
+                    if Instant::now() >= until || self.queue.is_woken() {
+                        return false;
                     }
                     self.queue.wait_answer(notified, deadline.min(until));
                 }
                 Head::Empty => {
-                    if Instant::now() >= until {
-                        self.queue.take_now(&mut self.seen);
-                        if self.seen.is_empty() {
-                            return None;
-                        }
-                    } else {
+                    let waits = Instant::now() < until;
+                    if waits {
                         self.queue.take(&mut self.seen, until);
+                    } else {
+                        self.queue.take_now(&mut self.seen);
+                    }
+                    if self.seen.is_empty() && (!waits || self.queue.is_woken()) {
+                        return false;
                     }
                 }
             }

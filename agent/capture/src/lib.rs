@@ -246,7 +246,13 @@ impl Capture {
         self.assembler.next(until)
     }
 
-    /// The next item if one is there already. For draining a batch after [`Capture::next`] without waiting.
+    /// Waits until an item is there, [`CaptureHandle::wake`] is called, or `timeout` passes. What woke it is not told:
+    /// [`Capture::try_next`] gives the items.
+    pub fn wait(&mut self, timeout: Duration) {
+        self.assembler.wait(Instant::now() + timeout);
+    }
+
+    /// The next item if one is there already. For draining a batch without waiting.
     pub fn try_next(&mut self) -> Option<CaptureItem> {
         self.assembler.next(Instant::now())
     }
@@ -309,6 +315,11 @@ impl CaptureHandle {
         if self.paused.swap(paused, Relaxed) && !paused {
             let _ = self.commands.try_send(Command::Resume);
         }
+    }
+
+    /// Ends the [`Capture::wait`] that the reader is in, or its next: there is something else to see to.
+    pub fn wake(&self) {
+        self.queue.wake();
     }
 
     /// Uses another policy from now on.

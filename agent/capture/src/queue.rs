@@ -146,6 +146,8 @@ struct State {
     /// Where the thinning of moves goes on: everything before is thinned already.
     thinned: usize,
     notified: u64,
+    /// The reader is to see to something else.
+    woken: bool,
 }
 
 impl Queue {
@@ -156,6 +158,7 @@ impl Queue {
                 waiting: VecDeque::new(),
                 thinned: 0,
                 notified: 0,
+                woken: false,
             }),
             arrived: Condvar::new(),
             moves_dropped: AtomicU64::new(0),
@@ -230,10 +233,14 @@ impl Queue {
             .map_or_else(|| self.clock.now(), |seen| seen.t)
     }
 
-    /// Moves everything that waits to `into`. Waits for the first until `until`, then lets more gather.
+    /// Moves everything that waits to `into`. Waits for the first until `until`, or until the reader is woken, then lets
+    /// more gather.
     pub(crate) fn take(&self, into: &mut VecDeque<Seen>, until: Instant) {
         let mut state = lock(&self.state);
         while state.waiting.is_empty() {
+            if state.woken {
+                return;
+            }
             let Some(left) = until
                 .checked_duration_since(Instant::now())
                 .filter(|left| !left.is_zero())
@@ -295,6 +302,25 @@ impl Queue {
     fn notify(&self) {
         lock(&self.state).notified += 1;
         self.arrived.notify_one();
+    }
+
+    /// Ends the reader's wait, the one that it is in or its next.
+    pub(crate) fn wake(&self) {
+        let mut state = lock(&self.state);
+        state.woken = true;
+        state.notified += 1;
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Whether the reader was woken and hasn't seen to it.
+    pub(crate) fn is_woken(&self) -> bool {
+        lock(&self.state).woken
+    }
+
+    /// The same, and it sees to it now.
+    pub(crate) fn take_woken(&self) -> bool {
+        std::mem::take(&mut lock(&self.state).woken)
     }
 }
 
@@ -399,6 +425,20 @@ mod tests {
         }
         assert_eq!(queue.waiting(), HARD_LIMIT);
         assert_eq!(queue.inputs_dropped.load(Relaxed), 10);
+    }
+
+    #[test]
+    fn waking_the_reader_ends_a_wait_without_an_end() {
+        let queue = Queue::new();
+        let forever = Instant::now() + Duration::from_secs(3_600);
+        let other = queue.clone();
+        let waker = std::thread::spawn(move || other.wake());
+        queue.take(&mut VecDeque::new(), forever);
+        waker.join().expect("the waker ends");
+        assert!(queue.take_woken() && !queue.take_woken());
+        let seen = queue.notified();
+        queue.wake();
+        assert!(queue.wait_answer(seen, forever) > seen);
     }
 
     #[test]

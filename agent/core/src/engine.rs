@@ -5,6 +5,7 @@
 //! raw text gets beyond [`Engine::step`]; whatever is kept has a bound.
 
 mod look;
+mod time;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -210,32 +211,6 @@ impl Engine {
         }
     }
 
-    /// Time passed without an input: settles what waits for time alone (dead clicks,
-    /// ended runs, a session whose gap is over). Figures don't depend on it.
-    pub fn advance(&mut self, t: u64, sink: &mut impl FnMut(Effect)) {
-        let t = t.max(self.state.latest);
-        self.state.latest = t;
-        if self.session_is_over(t) {
-            self.end_session(sink);
-            return;
-        }
-        if self.state.run.as_ref().is_some_and(|run| run.is_over(t)) {
-            self.flush_run(sink);
-        }
-        if t > self.wake {
-            let last = self
-                .state
-                .session
-                .as_ref()
-                .map_or(0, |session| session.last);
-            self.expire(t, sink, |tasks, thresholds, signals| {
-                if t > last {
-                    tasks.last(last, thresholds, signals);
-                }
-            });
-        }
-    }
-
     /// The end of a recording, or of capture: closes the open session and forgets what has
     /// the focus, which nobody knows any more.
     pub fn finish(&mut self, sink: &mut impl FnMut(Effect)) {
@@ -244,75 +219,6 @@ impl Engine {
         self.state.app = None;
         self.state.away = (!self.redactor.allows("")).then_some(DropReason::AppExcluded);
     }
-
-    // Time.
-
-    fn session_is_over(&self, t: u64) -> bool {
-        self.state
-            .session
-            .as_ref()
-            .is_some_and(|session| t.saturating_sub(session.last) > self.thresholds.session_gap_ms)
-    }
-
-    /// Settles what is over at `t`. `tasks` settles tasks, which depends on whether there
-    /// is an input at `t`.
-    fn expire(
-        &mut self,
-        t: u64,
-        sink: &mut impl FnMut(Effect),
-        tasks: impl FnOnce(&mut AbandonedTask, &Thresholds, &mut Signals),
-    ) {
-        let (state, thresholds, signals) = (&mut self.state, &self.thresholds, &mut self.signals);
-        let left_since = state.presses.left_since();
-        if let Some(run) = state.rage_click.expire(t, left_since, thresholds, signals) {
-            state.dead_click.run_ended(run, thresholds, signals);
-        }
-        state.dead_click.expire(t, thresholds, signals);
-        tasks(&mut state.abandoned_task, thresholds, signals);
-        state.error_loop.expire(t, thresholds, signals);
-        state.undo_storm.expire(t, thresholds, signals);
-        self.drain(sink);
-        self.set_wake();
-    }
-
-    fn set_wake(&mut self) {
-        let (state, thresholds) = (&self.state, &self.thresholds);
-        self.wake = state
-            .rage_click
-            .wake(state.presses.left_since(), thresholds)
-            .min(state.dead_click.wake(thresholds))
-            .min(state.abandoned_task.wake(thresholds))
-            .min(state.error_loop.wake(thresholds))
-            .min(state.undo_storm.wake(thresholds));
-    }
-
-    /// Ends the open session: every run ends with it.
-    fn end_session(&mut self, sink: &mut impl FnMut(Effect)) {
-        self.flush_run(sink);
-        let (state, thresholds, signals) = (&mut self.state, &self.thresholds, &mut self.signals);
-        let Some(last) = state.session.as_ref().map(|session| session.last) else {
-            return;
-        };
-        if let Some(run) = state.rage_click.end(signals) {
-            state.dead_click.run_ended(run, thresholds, signals);
-        }
-        state.dead_click.expire(u64::MAX, thresholds, signals);
-        state.abandoned_task.last(last, thresholds, signals);
-        state.error_loop.end(thresholds, signals);
-        state.undo_storm.end(thresholds, signals);
-        self.drain(sink);
-        let state = &mut self.state;
-        state.presses.clear();
-        state.dead_click.clear();
-        state.abandoned_task.clear();
-        state.backtrack.clear();
-        if let Some(session) = state.session.take() {
-            session.end(|record| sink(Effect::Record(record)));
-        }
-        self.set_wake();
-    }
-
-    // Effects.
 
     /// Hands on what detectors found: first whom to ask, then what ended, by its end.
     fn drain(&mut self, sink: &mut impl FnMut(Effect)) {

@@ -46,7 +46,13 @@ impl Run {
 
     /// Whether an event at this time would be too late for it.
     pub(crate) fn is_over(&self, t: u64) -> bool {
-        t.saturating_sub(self.last) > GAP_MS || t.saturating_sub(self.first) > DURATION_MS_MAX
+        t > self.until()
+    }
+
+    /// Up to when an event is in time.
+    pub(crate) fn until(&self) -> u64 {
+        let cut = self.first.saturating_add(DURATION_MS_MAX);
+        self.last.saturating_add(GAP_MS).min(cut)
     }
 
     pub(crate) fn record(&self) -> EventRecord {

@@ -277,6 +277,30 @@ fn a_rage_click_is_asked_about_at_the_third_click_and_told_when_the_run_ends() {
     assert_eq!(incident(&effects), Some((100, 1_100, 4)));
 }
 
+/// Whoever tells the time may sleep until something is due: nothing happens before, and all of it is over after.
+#[test]
+fn nothing_happens_by_time_alone_before_it_is_due() {
+    let mut settled = 0;
+    for inputs in streams().take(100) {
+        let mut engine = Engine::new(Policy::default());
+        for input in &inputs {
+            engine.step(input, &mut |_| {});
+            let mut alone = engine.clone();
+            let mut now = input.t;
+            // What the input left to be settled by the next one, or by time, is settled now.
+            alone.advance(now, &mut |_| {});
+            while let Some(due) = alone.due() {
+                assert!(due > now, "due at {due}, and it is {now}");
+                alone.advance(due - 1, &mut |effect| panic!("before {due}: {effect:?}"));
+                alone.advance(due, &mut |_| settled += 1);
+                now = due;
+            }
+            alone.advance(u64::MAX, &mut |effect| panic!("after {now}: {effect:?}"));
+        }
+    }
+    assert!(settled > 10_000, "{settled}");
+}
+
 /// A name of small letters for each number.
 fn word(mut number: u64) -> String {
     let mut word = String::new();

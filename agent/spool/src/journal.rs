@@ -228,6 +228,8 @@ impl Spool {
         ledger.drop_records(reason, count);
         inner.commit(ledger, changes)?;
         inner.mirror(true);
+        drop(inner);
+        self.changed();
         Ok(count)
     }
 }

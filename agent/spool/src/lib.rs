@@ -37,6 +37,7 @@ mod load;
 mod options;
 mod record;
 mod sidecar;
+mod sleepy;
 mod spool;
 mod store;
 mod value;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use snag_wire::limits::SEQ_MAX;
@@ -24,6 +25,8 @@ const STATE_KEY: &[u8] = b"engine";
 /// The device's outbox. Shared by the thread that stores and the one that sends.
 pub struct Spool {
     pub(crate) inner: Mutex<Inner>,
+    /// Is told that there are more or fewer records.
+    on_change: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 impl Spool {
@@ -40,9 +43,23 @@ impl Spool {
         Ok((
             Self {
                 inner: Mutex::new(inner),
+                on_change: Mutex::new(None),
             },
             report,
         ))
+    }
+
+    /// Tells `told` whenever records or dead letters were stored or removed here, but by [`settle`](Self::settle):
+    /// whoever sends then needn't look. It replaces whom was told before, and may not block.
+    pub fn on_change(&self, told: impl Fn() + Send + Sync + 'static) {
+        *self.on_change.lock() = Some(Arc::new(told));
+    }
+
+    pub(crate) fn changed(&self) {
+        let told = self.on_change.lock().clone();
+        if let Some(told) = told {
+            told();
+        }
     }
 
     /// Stores records and, with them, the state of the engine that made them: both
@@ -60,7 +77,10 @@ impl Spool {
             Some(state) => inner.read(|store| value::changes(store, STATE_KEY, Some(state)))?,
             None => Vec::new(),
         };
-        inner.append(records, changes, |_| {})
+        let range = inner.append(records, changes, |_| {});
+        drop(inner);
+        self.changed();
+        range
     }
 
     /// Stores label records whose text was not stored before, and remembers that.
@@ -93,6 +113,8 @@ impl Spool {
         let count = fresh.len() as u64;
         let records: Vec<NewRecord> = fresh.into_iter().map(|(_, record)| record).collect();
         inner.append(&records, marks, |ledger| ledger.labels += count)?;
+        drop(inner);
+        self.changed();
         Ok(count)
     }
 
@@ -209,7 +231,9 @@ impl Spool {
     /// # Errors
     /// Nothing was removed.
     pub fn forget_dead_letters(&self) -> Result<u64, SpoolError> {
-        self.inner.lock().forget_dead_letters()
+        let forgotten = self.inner.lock().forget_dead_letters();
+        self.changed();
+        forgotten
     }
 
     /// What waits, from memory.

@@ -15,13 +15,16 @@
 //! - **Damage can panic.** Every call into sled is caught and becomes an error.
 //! - After any error the handle is thrown away and the files are opened anew.
 //! - Garbage is collected by sled's periodic thread only, so that stays on. It also
-//!   calls fsync each time, so that it runs seldom.
+//!   calls fsync each time, and it can't be told that nothing changed, so that it runs
+//!   seldom: it may take half of its interval, which is enough however seldom it is.
+//! - **Its pool of threads looks for work every second**, see [`crate::sleepy`].
 
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use sled::transaction::{
@@ -29,11 +32,15 @@ use sled::transaction::{
 };
 
 use crate::SpoolError;
+use crate::sleepy::on_sleepy_thread;
 
 /// How long a flush may take before we look whether it fell asleep, and how often
 /// we look before we give it up. A spinning disk that wakes up takes 10 s.
 const FLUSH_LATE: Duration = Duration::from_secs(3);
 const FLUSH_LOOKS: u32 = 20;
+
+/// How often sled collects garbage. Commits are flushed by ourselves.
+const GARBAGE_EVERY_MS: u64 = 60_000;
 
 /// A closed spool's lock can outlive it by the moment that sled's threads need to end.
 const LOCK_TRIES: u32 = 10;
@@ -91,11 +98,11 @@ impl Store {
             .path(dir)
             .cache_capacity(cache_bytes)
             .mode(sled::Mode::LowSpace)
-            .flush_every_ms(Some(10_000));
+            .flush_every_ms(Some(GARBAGE_EVERY_MS));
         let mut tries = 0;
         let db = loop {
             remove_half_snapshots(dir)?;
-            match guard("open the spool", || config.open()) {
+            match open_sleepily(&config) {
                 Err(SpoolError::Io { source, .. }) if is_lock(&source) => {
                     tries += 1;
                     if tries == LOCK_TRIES {
@@ -272,6 +279,21 @@ impl Flusher {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Opens sled with threads that sleep while there is nothing to write.
+fn open_sleepily(config: &sled::Config) -> Result<sled::Db, SpoolError> {
+    let open = || {
+        guard("open the spool", || {
+            let db = config.open()?;
+            // A new store starts the threads with its first write, from any thread: this asks for one now.
+            let mut flush = Box::pin(db.flush_async());
+            let _ = flush.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            drop(flush);
+            Ok(db)
+        })
+    };
+    on_sleepy_thread(open).map_err(|error| SpoolError::io("start the spool's thread", error))?
 }
 
 /// Calls into sled and makes one kind of error of whatever comes back.

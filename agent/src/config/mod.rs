@@ -6,4 +6,4 @@ mod paths;
 
 pub use identity::{Identity, IdentityError};
 pub use paths::Paths;
-pub(crate) use paths::{create_private_dir, write_private};
+pub(crate) use paths::{create_private_dir, replace_private, write_private};

@@ -112,12 +112,35 @@ impl Paths {
     }
 }
 
-/// Writes a file so that a reader sees the old or the new content, whole, and
-/// nobody but the owner can read it.
+/// Writes a file so that a reader sees the old or the new content, whole, also after a
+/// power cut, and nobody but the owner can read it.
 ///
 /// # Errors
 /// When the folder can't be written to.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, std::fs::File::sync_all)?;
+    // Without the folder, the rename itself may not survive a power cut. Not every
+    // file system lets a folder be synchronised, and none loses the old content by it.
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
+/// The same for what is of no use after a power cut: it doesn't keep the disk awake.
+///
+/// # Errors
+/// When the folder can't be written to.
+pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, |_| Ok(()))
+}
+
+fn replace(
+    path: &Path,
+    content: &[u8],
+    synchronise: impl FnOnce(&std::fs::File) -> io::Result<()>,
+) -> io::Result<()> {
     use std::io::Write;
 
     let temporary = path.with_extension("tmp");
@@ -130,18 +153,12 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     let written = options.open(&temporary).and_then(|mut file| {
         file.write_all(content)?;
-        file.sync_all()
+        synchronise(&file)
     });
     if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, path)) {
         // Half a file of somebody's words is neither of use nor to be left about.
         let _ = std::fs::remove_file(&temporary);
         return Err(error);
-    }
-    // Without the folder, the rename itself may not survive a power cut. Not every
-    // file system lets a folder be synchronised, and none loses the old content by it.
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
 }

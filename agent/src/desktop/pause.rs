@@ -103,31 +103,49 @@ pub fn time_of_day(text: &str) -> Option<Time> {
 /// Until when a rule of the settings holds at `now`; none where none does. The latest end of those that hold.
 #[must_use]
 pub fn rule_end(rules: &[PauseRule], now: &Zoned) -> Option<Timestamp> {
-    rules.iter().filter_map(|rule| end_of(rule, now)).max()
+    let moment = now.timestamp();
+    let spans = rules.iter().flat_map(|rule| spans(rule, now));
+    spans
+        .filter(|(begins, ends)| *begins <= moment && moment < *ends)
+        .map(|(_, ends)| ends)
+        .max()
 }
 
-fn end_of(rule: &PauseRule, now: &Zoned) -> Option<Timestamp> {
-    let (from, to) = (time_of_day(&rule.from)?, time_of_day(&rule.to)?);
-    // A time that began yesterday may still go on.
-    [now.date(), now.date().yesterday().ok()?]
-        .into_iter()
-        .filter(|day| {
-            let weekday = day.weekday().to_monday_one_offset();
-            rule.days
-                .iter()
-                .any(|named| i8::try_from(*named) == Ok(weekday))
-        })
-        .find_map(|day| {
-            let last = if to <= from {
-                day.tomorrow().ok()?
-            } else {
-                day
-            };
-            let zone = now.time_zone().clone();
-            let begins = day.to_datetime(from).to_zoned(zone.clone()).ok()?;
-            let ends = last.to_datetime(to).to_zoned(zone).ok()?;
-            (begins <= *now && *now < ends).then(|| ends.timestamp())
-        })
+/// When a rule begins or ends next after `now`, as far as that is before the end of tomorrow.
+#[must_use]
+pub fn rule_change(rules: &[PauseRule], now: &Zoned) -> Option<Timestamp> {
+    let spans = rules.iter().flat_map(|rule| spans(rule, now));
+    spans
+        .flat_map(|(begins, ends)| [begins, ends])
+        .filter(|change| *change > now.timestamp())
+        .min()
+}
+
+/// When a rule begins and ends around `now`. A time that began yesterday may still go on.
+fn spans(rule: &PauseRule, now: &Zoned) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+    let times = time_of_day(&rule.from).zip(time_of_day(&rule.to));
+    let today = now.date();
+    let days = [today.yesterday().ok(), Some(today), today.tomorrow().ok()];
+    days.into_iter().flatten().filter_map(move |day| {
+        let (from, to) = times?;
+        let weekday = day.weekday().to_monday_one_offset();
+        if !rule
+            .days
+            .iter()
+            .any(|named| i8::try_from(*named) == Ok(weekday))
+        {
+            return None;
+        }
+        let last = if to <= from {
+            day.tomorrow().ok()?
+        } else {
+            day
+        };
+        let zone = now.time_zone();
+        let begins = day.to_datetime(from).to_zoned(zone.clone()).ok()?;
+        let ends = last.to_datetime(to).to_zoned(zone.clone()).ok()?;
+        Some((begins.timestamp(), ends.timestamp()))
+    })
 }
 
 #[cfg(test)]
@@ -188,6 +206,20 @@ mod tests {
         assert_eq!(rule_end(&[rule(&[6], "12:00", "13:00")], &now), None);
         assert_eq!(rule_end(&[rule(&[5], "12:00", "12:30")], &now), None);
         let night = rule(&[4], "22:00", "13:30");
+        let evening = rule(&[6], "00:30", "01:00");
+        for (rules, change) in [
+            (&[lunch.clone()][..], Some("2026-11-20T12:00:00Z")),
+            (
+                &[night.clone(), lunch.clone()],
+                Some("2026-11-20T12:00:00Z"),
+            ),
+            (std::slice::from_ref(&evening), Some("2026-11-20T23:30:00Z")),
+            (&[rule(&[1], "08:00", "09:00")], None),
+            (&[], None),
+        ] {
+            let found = rule_change(rules, &now).map(|at| at.to_string());
+            assert_eq!(found.as_deref(), change);
+        }
         assert_eq!(
             rule_end(&[lunch, night], &now).unwrap().to_string(),
             "2026-11-20T12:30:00Z"

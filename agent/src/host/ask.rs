@@ -123,6 +123,12 @@ impl Crossed {
         }
     }
 
+    /// When the next can be asked about that can't yet (milliseconds since 1970).
+    pub(super) fn due_at(&self) -> Option<u64> {
+        let goes_on = self.waiting.iter().filter(|found| !found.ended);
+        goes_on.map(|found| found.candidate.found_ms + END_MS).min()
+    }
+
     /// What can be asked about at `now_ms`: it ended, or goes on for long enough.
     pub(super) fn due(&mut self, now_ms: u64) -> Vec<Found> {
         let due = |found: &Found| found.ended || now_ms >= found.candidate.found_ms + END_MS;

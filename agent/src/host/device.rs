@@ -1,17 +1,18 @@
 //! The device that this process is: whom it is enrolled with, and the connection to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use snag_spool::Spool;
 use snag_wire::PolicyAnswer;
 use tokio::sync::watch;
 
 use super::error::HostError;
-use super::sent::SentLog;
+use super::live::Told;
+use super::shared::Shared;
 use crate::commands::VERSION;
 use crate::config::Identity;
 use crate::sync::batch::Sender;
-use crate::sync::{Client, ClientOptions, LabelStore, SyncHandle, SyncOptions, stored_policy};
+use crate::sync::{Client, ClientOptions, SyncHandle, SyncOptions, SyncStatus, stored_policy};
 
 /// An enrolled device.
 pub(super) struct Device {
@@ -35,29 +36,48 @@ impl Device {
     pub(super) fn start(
         identity: Identity,
         spool: &Arc<Spool>,
-        labels: &Arc<LabelStore>,
-        sent: &Arc<SentLog>,
+        shared: &Arc<Shared>,
     ) -> Result<Self, HostError> {
         let policy = stored_policy(spool)?.unwrap_or_else(|| identity.policy.clone());
-        labels.apply(&policy);
+        shared.labels.apply(&policy);
         let client = client(&identity)?;
         let (told, policies) = watch::channel(None);
         let mut options = SyncOptions::new(
             client.clone(),
             sender(&identity),
             Arc::clone(spool),
-            Arc::clone(labels),
+            Arc::clone(&shared.labels),
             told,
         );
-        let log = Arc::clone(sent);
+        let log = Arc::clone(&shared.sent);
         options.on_sent = Some(Box::new(move |batch| log.note(batch)));
+        let sync = SyncHandle::start(options);
+        tokio::spawn(tell(Arc::downgrade(shared), sync.watch(), policies.clone()));
         Ok(Self {
-            sync: Arc::new(SyncHandle::start(options)),
+            sync: Arc::new(sync),
             identity: Arc::new(identity),
             client,
             policies,
             policy: Arc::new(policy),
         })
+    }
+}
+
+/// Tells the thread that reads capture of a new policy, and of how sending is going, until sending ends.
+async fn tell(
+    shared: Weak<Shared>,
+    mut status: watch::Receiver<SyncStatus>,
+    mut policies: watch::Receiver<Option<Arc<PolicyAnswer>>>,
+) {
+    loop {
+        let goes_on = tokio::select! {
+            changed = status.changed() => changed.is_ok(),
+            changed = policies.changed() => changed.is_ok(),
+        };
+        let Some(shared) = shared.upgrade().filter(|_| goes_on) else {
+            return;
+        };
+        shared.tell_live(Told::Wake);
     }
 }
 

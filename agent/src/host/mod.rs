@@ -129,7 +129,6 @@ type Ending = oneshot::Receiver<Result<(), HostError>>;
 #[derive(Clone)]
 pub struct Host {
     shared: Arc<Shared>,
-    told: mpsc::Sender<Told>,
     /// How the thread ended; none once somebody was told.
     thread: Arc<tokio::sync::Mutex<Option<Ending>>>,
 }
@@ -170,7 +169,9 @@ impl Host {
         let (found, to_ask) = tokio::sync::mpsc::unbounded_channel();
         let (overview, _) = watch::channel(Overview::blank(VERSION));
         let (events, _) = broadcast::channel(EVENTS_MAX);
+        let (told, asked) = mpsc::channel();
         let shared = Arc::new(Shared {
+            told,
             pause: Mutex::new(Pause::load(&paths.pause())),
             acknowledged: Mutex::new(Acknowledged::load(&paths.acknowledged())),
             widened: Mutex::new(None),
@@ -202,12 +203,11 @@ impl Host {
             stopping: AtomicBool::new(false),
         });
         if let (Some(identity), Ok(spool)) = (identity, shared.spool()) {
-            let device = Device::start(identity, &spool, &shared.labels, &shared.sent)?;
+            let device = Device::start(identity, &spool, &shared)?;
             let never = shared.settings.lock().settings("").never_apps.value;
             convert::policy(&device.policy, &never)?;
             *shared.device.lock() = Some(device);
         }
-        let (told, asked) = mpsc::channel();
         let (first, is_first) = oneshot::channel();
         let (ended, has_ended) = oneshot::channel();
         let live = Live::new(Arc::clone(&shared), asked, first);
@@ -221,12 +221,11 @@ impl Host {
         if shared.options.asks {
             let post = tokio::spawn(post::run(Arc::clone(&shared)));
             let ask = tokio::spawn(ask::run(Arc::clone(&shared), to_ask));
-            *shared.tasks.lock() = vec![post.abort_handle(), ask.abort_handle()];
+            *shared.tasks.lock() = vec![post, ask];
         }
         shared.publish();
         let host = Self {
             shared,
-            told,
             thread: Arc::new(tokio::sync::Mutex::new(Some(has_ended))),
         };
         if host.shared.options.sdk
@@ -240,7 +239,7 @@ impl Host {
                     tokio::time::sleep(SDK_AGAIN).await;
                 }
             });
-            host.shared.tasks.lock().push(task.abort_handle());
+            host.shared.tasks.lock().push(task);
         }
         Ok(host)
     }
@@ -275,11 +274,18 @@ impl Host {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.wake();
         // What was being sent is sent again at the next start, which the server knows.
-        for task in self.shared.tasks.lock().drain(..) {
+        let tasks = std::mem::take(&mut *self.shared.tasks.lock());
+        for task in &tasks {
             task.abort();
         }
-        // It holds this host, which would live on with it.
-        drop(self.shared.sdk.lock().take());
+        // All of them hold the spool, which is to be closed when this returns.
+        for task in tasks {
+            let _ = task.await;
+        }
+        let sdk = self.shared.sdk.lock().take();
+        if let Some(sdk) = sdk {
+            sdk.stop().await;
+        }
         if let Some(ended) = self.thread.lock().await.take()
             && let Ok(Err(error)) = ended.await
         {
@@ -292,7 +298,7 @@ impl Host {
                 sync.stop(STOP_DEADLINE).await;
             }
         }
-        // A status that says "running" would be believed for half a minute.
+        // A status that says "running" would be believed for a minute.
         let removed = std::fs::remove_file(self.shared.paths.status());
         tracing::info!(
             waiting_records = self.shared.waiting_records(),
@@ -339,7 +345,7 @@ impl Host {
         Ok(pause.save(&self.shared.paths.pause())?)
     }
 
-    /// Ends a pause. Capture goes on within half a second, unless something else stands against it.
+    /// Ends a pause. Capture goes on at once, unless something else stands against it.
     ///
     /// # Errors
     /// When that can't be kept: then it stays paused, for the next start would be.
@@ -382,7 +388,7 @@ impl Host {
     }
 
     fn wake(&self) {
-        let _ = self.told.send(Told::Wake);
+        self.shared.tell_live(Told::Wake);
     }
 }
 

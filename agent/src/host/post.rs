@@ -20,8 +20,8 @@ use crate::desktop::feedback::store::Next;
 use crate::sync::backoff::Backoff;
 use crate::sync::{CallError, Client, SyncStatus};
 
-/// How long what people said is left alone where the device isn't enrolled.
-const LOOK: Duration = Duration::from_secs(2);
+/// How long a server that couldn't tell what was answered is left alone at least.
+const REPLIES_AGAIN: Duration = Duration::from_secs(2);
 
 /// Runs until the host stops.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -40,7 +40,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
         };
         let since = last_success(status.as_ref());
         let now = Instant::now();
-        let mut wait = LOOK;
+        // Without a device or anything to do there is nothing to wake up for but being told.
+        let mut until = None;
         if let Some(client) = client {
             if now >= send_at
                 && let Some(next) = shared.feedback.next()
@@ -67,23 +68,18 @@ pub(super) async fn run(shared: Arc<Shared>) {
                     }
                     Err(after_ms) => {
                         Duration::from_millis(replies_backoff.failed(after_ms, &mut rng) + 1)
-                            .max(shared.options.replies_every.min(LOOK))
+                            .max(shared.options.replies_every.min(REPLIES_AGAIN))
                     }
                 };
                 replies_at = Instant::now() + pause;
             }
             let waits = shared.feedback.counts().waiting > 0;
-            let mut until = Instant::now() + shared.options.replies_every.max(LOOK);
-            if waits {
-                until = until.min(send_at);
-            }
-            if wants_replies {
-                until = until.min(replies_at);
-            }
-            wait = until.saturating_duration_since(Instant::now());
+            let sending = waits.then_some(send_at);
+            let asking = wants_replies.then_some(replies_at);
+            until = sending.into_iter().chain(asking).min();
         }
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = sleep_until(until) => {}
             // Somebody waits for it.
             () = shared.post.notified() => {
                 replies_at = Instant::now();
@@ -96,6 +92,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 send_at = Instant::now();
             }
         }
+    }
+}
+
+/// Sleeps until then, or for ever.
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

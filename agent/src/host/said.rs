@@ -15,7 +15,7 @@ impl Host {
     /// A program said something. Whether it is noticed: not while nothing may be captured.
     pub(crate) fn say(&self, kind: InputKind) -> bool {
         let t = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
-        self.is_open() && self.told.send(Told::Input(Input { t, kind })).is_ok()
+        self.is_open() && self.shared.tell_live(Told::Input(Input { t, kind }))
     }
 
     /// A program noted a step, for a person to attach to feedback. It stays in memory until then.

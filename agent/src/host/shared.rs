@@ -18,6 +18,7 @@ use super::ask::{Found, Questions};
 use super::device::Device;
 use super::events::HostEvent;
 use super::form::Opening;
+use super::live::Told;
 use super::sent::SentLog;
 use super::trail::Trail;
 use crate::commands::VERSION;
@@ -25,7 +26,7 @@ use crate::config::Paths;
 use crate::desktop::data;
 use crate::desktop::feedback::form::{DraftFiles, Form};
 use crate::desktop::feedback::store::Store;
-use crate::desktop::pause::{Pause, rule_end};
+use crate::desktop::pause::{Pause, rule_change, rule_end};
 use crate::desktop::scope::{Acknowledged, Scope};
 use crate::desktop::settings::SettingsStore;
 use crate::desktop::view::{CaptureState, Icon, Overview, Sentence};
@@ -65,6 +66,8 @@ pub(super) struct CaptureFacts {
 }
 
 pub(super) struct Shared {
+    /// To the thread that reads capture.
+    pub(super) told: std::sync::mpsc::Sender<Told>,
     pub(super) paths: Paths,
     pub(super) options: HostOptions,
     pub(super) runtime: tokio::runtime::Handle,
@@ -101,7 +104,7 @@ pub(super) struct Shared {
     /// The program that had the focus then comes first.
     pub(super) app_state: Mutex<Option<(String, serde_json::Map<String, serde_json::Value>)>>,
     /// What sends what was said, and what asks.
-    pub(super) tasks: Mutex<Vec<tokio::task::AbortHandle>>,
+    pub(super) tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     /// The local SDK, while it runs.
     pub(super) sdk: Mutex<Option<Sdk>>,
     /// When a key was hit last, in milliseconds since 1970.
@@ -241,6 +244,26 @@ impl Shared {
             _ => by_rule,
         };
         Gate::Paused { until }
+    }
+
+    /// When the gate opens or closes by itself next, as far as that is known.
+    pub(super) fn gate_changes_at(&self, now: &Zoned) -> Option<Timestamp> {
+        let rules = self.settings.lock().settings("").pause_rules.value;
+        let pause_ends = match *self.pause.lock() {
+            Pause::Until { at } if at > now.timestamp() => Some(at),
+            _ => None,
+        };
+        pause_ends.into_iter().chain(rule_change(&rules, now)).min()
+    }
+
+    /// Tells the thread that reads capture, which may sleep. Whether it runs.
+    pub(super) fn tell_live(&self, told: Told) -> bool {
+        let sent = self.told.send(told).is_ok();
+        // It waits for capture where that runs, else for what it is told.
+        if let Some(handle) = &self.capture.lock().handle {
+            handle.wake();
+        }
+        sent
     }
 
     /// How sending is going, where the device is enrolled.

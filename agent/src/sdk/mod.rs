@@ -71,6 +71,12 @@ impl Sdk {
         tracing::info!(port, "the local SDK listens");
         Ok(Self { file, task })
     }
+
+    /// Ends it, and returns when it has.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
 }
 
 impl Drop for Sdk {

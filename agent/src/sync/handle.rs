@@ -1,7 +1,7 @@
 //! The handle to the worker: what it needs, how it is going, how it ends.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use snag_spool::Spool;
 use snag_wire::PolicyAnswer;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::batch::Sender;
 use super::client::Client;

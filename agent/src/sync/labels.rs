@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use snag_spool::{NewRecord, Place};
 use snag_wire::limits::LABEL_CHARS_MAX;
 use snag_wire::{LabelHash, LabelKind, LabelRecord, LabelRule, PolicyAnswer, Record};
+use tokio::sync::Notify;
 
 /// How many texts are remembered. A day has some hundreds of screens and elements;
 /// at 8,000 texts of 60 characters it is about a megabyte.
@@ -66,6 +67,8 @@ impl KnownLabel {
 #[derive(Default)]
 pub struct LabelStore {
     state: Mutex<State>,
+    /// Some became pending.
+    arrived: Notify,
 }
 
 #[derive(Default)]
@@ -95,6 +98,7 @@ impl LabelStore {
         let wanted = label.at_once || state.wanted.contains(&label.hash);
         if wanted && !state.done.contains(&label.hash) {
             state.pending.insert(label.hash, label.clone());
+            self.arrived.notify_one();
         }
         if state.known.insert(label.hash, label.clone()).is_none() {
             state.order.push_back(label.hash);
@@ -126,6 +130,7 @@ impl LabelStore {
                 && !state.done.contains(hash)
             {
                 state.pending.insert(*hash, label.clone());
+                self.arrived.notify_one();
             }
         }
     }
@@ -163,7 +168,13 @@ impl LabelStore {
         for label in labels {
             state.done.remove(&label.hash);
             state.pending.insert(label.hash, label);
+            self.arrived.notify_one();
         }
+    }
+
+    /// Returns once labels became pending, at once where they did since the last call. One waits at a time.
+    pub async fn arrived(&self) {
+        self.arrived.notified().await;
     }
 }
 

@@ -1,13 +1,14 @@
 //! The loop that does what [`Plan`] says.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use snag_spool::{Refusal, Spool, SpoolError, StoredRecord};
 use snag_wire::limits::SEQ_MAX;
 use snag_wire::{BatchAnswer, PolicyAnswer, SyncRules};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::batch;
 use super::client::{CallError, PolicyReply};
@@ -18,9 +19,6 @@ use crate::desktop::view::SentBatch;
 
 /// Where the spool keeps the policy and its ETag.
 const POLICY_VALUE: &str = "policy";
-
-/// How often the loop looks whether records came. It only reads a counter.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// How long to leave a spool alone that can't be read.
 const SPOOL_PAUSE: Duration = Duration::from_secs(5);
@@ -59,13 +57,19 @@ struct Worker {
     started: Instant,
     etag: Option<String>,
     status: watch::Sender<SyncStatus>,
+    /// The spool has more or fewer records.
+    changed: Arc<Notify>,
     flush: Option<(Instant, oneshot::Sender<Flushed>)>,
 }
 
 impl Worker {
     async fn new(options: SyncOptions, status: watch::Sender<SyncStatus>) -> Self {
         let plan = Plan::new(options.seed, 0, SyncRules::default(), options.pace_ms);
+        let changed = Arc::new(Notify::new());
+        let teller = Arc::clone(&changed);
+        options.spool.on_change(move || teller.notify_one());
         let mut worker = Self {
+            changed,
             options,
             plan,
             started: Instant::now(),
@@ -131,11 +135,15 @@ impl Worker {
             // Commands are looked at between any two tasks, and while waiting.
             let command = match task {
                 Task::Wait { .. } => {
-                    let pause = self.until_flush_ends(wait.min(LOOK));
-                    match tokio::time::timeout(pause, commands.recv()).await {
-                        Ok(None) => return,
-                        Ok(command) => command,
-                        Err(_elapsed) => None,
+                    // All that could end the wait is waited for: nothing is looked for meanwhile.
+                    tokio::select! {
+                        command = commands.recv() => match command {
+                            None => return,
+                            command => command,
+                        },
+                        () = self.changed.notified() => None,
+                        () = self.options.labels.arrived() => None,
+                        () = tokio::time::sleep(self.until_flush_ends(wait)) => None,
                     }
                 }
                 Task::Send { .. } | Task::FetchPolicy => match commands.try_recv() {
@@ -272,7 +280,7 @@ impl Worker {
                     answer.next_seq,
                     answer.errors.iter().filter(|e| e.seq.is_none()).count() as u64,
                 );
-                self.succeeded(answer.accepted + answer.duplicates);
+                // Before the status says so: whoever follows that looks then.
                 if let Some(on_sent) = &self.options.on_sent {
                     on_sent(SentBatch {
                         at: (self.options.clock)(),
@@ -281,6 +289,7 @@ impl Worker {
                         refused: answer.rejected,
                     });
                 }
+                self.succeeded(answer.accepted + answer.duplicates);
                 (
                     Sent::Stored {
                         policy_version: answer.policy_version,

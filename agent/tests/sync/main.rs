@@ -5,8 +5,10 @@ mod server;
 mod tls;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use server::{Fault, Server, TOKEN, policy};
 use snag_agent::sync::batch::Sender;
 use snag_agent::sync::{
@@ -83,12 +85,22 @@ impl Device {
     }
 
     fn with_spool(client: Client, spool: Arc<Spool>, dir: tempfile::TempDir) -> Self {
+        Self::with_clock(client, spool, dir, Timestamp::now)
+    }
+
+    fn with_clock(
+        client: Client,
+        spool: Arc<Spool>,
+        dir: tempfile::TempDir,
+        clock: fn() -> Timestamp,
+    ) -> Self {
         let labels = Arc::new(LabelStore::new());
         let (sender, policy) = watch::channel(None);
         let options = SyncOptions {
             pace_ms: 20,
             on_sent: None,
             seed: 7,
+            clock,
             ..SyncOptions::new(
                 client,
                 Sender {
@@ -600,4 +612,39 @@ async fn the_systems_proxy_is_used() {
         head.starts_with("GET http://snag.invalid/v1/policy HTTP/1.1\r\n"),
         "{head}"
     );
+}
+
+/// How often somebody asked what time it is, which the worker does at each turn.
+static TURNS: AtomicU64 = AtomicU64::new(0);
+
+fn counted_clock() -> Timestamp {
+    TURNS.fetch_add(1, Ordering::SeqCst);
+    Timestamp::now()
+}
+
+#[tokio::test]
+async fn nothing_wakes_it_while_nothing_is_due_and_a_record_does() {
+    let server = Server::start([]).await;
+    server.shared.policy.lock().sync.policy_interval_ms = 8 * 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(dir.path(), SpoolOptions::default()).unwrap();
+    spool.append(&[event(1)], None).unwrap();
+    let device = Device::with_clock(client(&server.url()), Arc::new(spool), dir, counted_clock);
+    assert_eq!(device.flush().await, 0);
+    let far = Timestamp::now() + SignedDuration::from_hours(6);
+    let mut status = device.sync.watch();
+    let sleeps = status.wait_for(|status| status.next_try_at > Some(far));
+    drop(sleeps.await.unwrap());
+    let before = TURNS.load(Ordering::SeqCst);
+    tokio::time::pause();
+    // Jumps from one moment at which something wakes up to the next.
+    tokio::time::sleep(Duration::from_secs(5 * 3_600)).await;
+    tokio::time::resume();
+    assert_eq!(TURNS.load(Ordering::SeqCst), before, "it looked in vain");
+    device.spool.append(&[event(2)], None).unwrap();
+    until("the record arrives", || {
+        server.shared.seen.lock().records.len() == 2
+    })
+    .await;
+    assert!(TURNS.load(Ordering::SeqCst) > before);
 }

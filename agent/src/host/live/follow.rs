@@ -42,11 +42,12 @@ impl Live {
         let problem = match Identity::load(&self.shared.paths.identity()) {
             Ok(identity) => {
                 let _runtime = self.shared.runtime.enter();
-                let (labels, sent) = (&self.shared.labels, &self.shared.sent);
-                match Device::start(identity, &spool, labels, sent) {
+                match Device::start(identity, &spool, &self.shared) {
                     Ok(device) => {
                         tracing::info!(server = device.identity.server, "enrolled");
                         *self.shared.device.lock() = Some(device);
+                        // What people said may wait for a server.
+                        self.shared.post.notify_one();
                         None
                     }
                     Err(error) => Some(identity_problem(error.to_string())),

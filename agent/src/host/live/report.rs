@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Live;
-use crate::commands::VERSION;
-use crate::config::write_private;
+use crate::commands::{VERSION, warn_of};
+use crate::config::replace_private;
 use crate::host::words;
 use crate::pipeline::Pipeline;
 use crate::status::Status;
@@ -17,6 +17,9 @@ impl Live {
         let Ok(spool) = self.shared.spool() else {
             return;
         };
+        for report in spool.take_reports() {
+            warn_of(&report);
+        }
         let waiting = spool.waiting();
         let (identity, policy) = {
             let device = self.shared.device.lock();
@@ -58,7 +61,7 @@ impl Live {
         }
         let written = serde_json::to_vec(&status)
             .map_err(std::io::Error::other)
-            .and_then(|bytes| write_private(&self.shared.paths.status(), &bytes));
+            .and_then(|bytes| replace_private(&self.shared.paths.status(), &bytes));
         if let Err(error) = written {
             tracing::warn!(error = %error, "the status can't be written");
         }
