@@ -9,7 +9,7 @@ run=(build-essential pkg-config ca-certificates curl
     libwebkit2gtk-4.1-dev libayatana-appindicator3-1)
 # Testing: a display, a window manager, real programs, the bus, ClickHouse's clients; for the app a tray,
 # notifications and a driver of web views.
-test=("${run[@]}" xvfb xauth x11-utils xdotool openbox dbus at-spi2-core procps
+test=("${run[@]}" xvfb xauth x11-utils x11-xkb-utils xdotool openbox dbus at-spi2-core procps
     tint2 dunst libnotify-bin webkit2gtk-driver imagemagick
     python3 python3-venv python3-gi gir1.2-gtk-3.0 prometheus redis-server)
 

@@ -36,19 +36,19 @@ fn the_shortcut_and_the_start_with_the_session_are_the_persons() -> Result<()> {
     // Set by pressing it; the keys from before belong to everybody again.
     driver.click(SHORTCUT)?;
     driver.find("//button[normalize-space()='Press the keys…']")?;
-    hand.chord(&[CONTROL, ALT], u32::from('j'));
+    hand.chord(&[CONTROL, ALT], u32::from('z'));
     driver.until("the new shortcut", || {
-        Ok((shown(&driver)? == "Ctrl + Alt + J").then_some(()))
+        Ok((shown(&driver)? == "Ctrl + Alt + Z").then_some(()))
     })?;
     wait_until("the old keys are free", || {
         other.is_free('f').unwrap_or(false)
     });
-    ensure!(!other.is_free('j')?, "the new keys are not held");
+    ensure!(!other.is_free('z')?, "the new keys are not held");
     let gone = "return document.body.innerText.includes('Another program uses')";
     ensure!(driver.eval(gone)? == false, "the sentence stays");
     let program = stage.program("Accounts");
     hand.activate(*hand.windows().last().context("the program's window")?);
-    hand.chord(&[CONTROL, ALT], u32::from('j'));
+    hand.chord(&[CONTROL, ALT], u32::from('z'));
     driver.go_to("feedback")?;
     driver.until("the text to have the focus", || {
         let name = driver.eval("return document.activeElement.tagName")?;
@@ -97,10 +97,19 @@ fn the_shortcut_and_the_start_with_the_session_are_the_persons() -> Result<()> {
     ensure!(hand.windows().is_empty(), "nobody asked for a window");
     ensure!(files(&entries).len() == 1, "{:?}", files(&entries));
     wait_until("the shortcut is held again", || {
-        other.is_free('j').is_ok_and(|free| !free)
+        other.is_free('z').is_ok_and(|free| !free)
     });
     ensure!(other.is_free('f')?);
-    hand.chord(&[CONTROL, ALT], u32::from('j'));
+
+    // A German keyboard has Z where this one has Y.
+    let layout = stage.desktop.command("setxkbmap").arg("de").status()?;
+    ensure!(layout.success(), "setxkbmap ended with {layout}");
+    let (other, hand) = (Holder::on(&stage.desktop), stage.desktop.hand());
+    wait_until("the shortcut follows the layout", || {
+        other.is_free('z').is_ok_and(|free| !free)
+    });
+    ensure!(other.is_free('y')?, "it let go of the place where it was");
+    hand.chord(&[CONTROL, ALT], u32::from('z'));
     wait_until("the form", || hand.windows().len() == 1);
     stage.quit()
 }
