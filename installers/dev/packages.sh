@@ -11,7 +11,7 @@ run=(build-essential pkg-config ca-certificates curl
 # notifications and a driver of web views.
 test=("${run[@]}" xvfb xauth x11-utils x11-xkb-utils xdotool openbox dbus at-spi2-core procps
     tint2 dunst libnotify-bin webkit2gtk-driver imagemagick
-    python3 python3-venv python3-gi gir1.2-gtk-3.0 prometheus redis-server)
+    python3 python3-venv python3-gi gir1.2-gtk-3.0 gir1.2-atspi-2.0 prometheus redis-server)
 
 case "${1:-}" in
 run) wanted=("${run[@]}") ;;

@@ -1,10 +1,12 @@
 //! What the desktop app costs the person: how soon it and its form are there, memory with and without windows,
 //! processor time while nothing happens, and whether any of it grows over a long day. `make bench` runs it.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use snag_e2e::desktop::{ALT, CONTROL, Pace, wait_for, wait_until};
+use snag_e2e::desktop::{ALT, CONTROL, PATIENCE, Pace, wait_for, wait_until};
 use snag_e2e::process::Running;
 use snag_e2e::stage::{Stage, processes};
 use snag_e2e::usage::{cpu_seconds, proportional_mb, resident_mb};
@@ -25,7 +27,53 @@ fn main() -> Result<()> {
         stage.quit()?;
     }
     starts(&stage)?;
+    first_openings(&stage)?;
     day(&stage, inputs)
+}
+
+/// Says when a text field gets the focus, as a screen reader is told.
+const FOCUS: &str = "\
+import gi, time
+gi.require_version('Atspi', '2.0')
+from gi.repository import Atspi
+def told(event):
+    if event.detail1 and event.source.get_role() in (Atspi.Role.ENTRY, Atspi.Role.TEXT):
+        print(time.time() * 1000, flush=True)
+listener = Atspi.EventListener.new(told)
+listener.register('object:state-changed:focused')
+print('ready', flush=True)
+Atspi.event_main()
+";
+
+/// The same with no process of the windows: it is started for the form, and has ended before the next.
+fn first_openings(stage: &Stage) -> Result<()> {
+    let mut python = stage.desktop.command("/usr/bin/python3");
+    let mut listener = Running(python.args(["-c", FOCUS]).stdout(Stdio::piped()).spawn()?);
+    let output = BufReader::new(listener.0.stdout.take().context("its output")?);
+    let (told, focused) = std::sync::mpsc::channel();
+    std::thread::spawn(move || output.lines().try_for_each(|line| told.send(line)));
+    focused.recv()??;
+    let mut running = hidden(stage)?;
+    wait_until("it captures", || working(stage));
+    let hand = stage.desktop.hand();
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        // A page may be told of twice.
+        focused.try_iter().for_each(drop);
+        let pressed = now_ms()?;
+        hand.chord(&[CONTROL, ALT], u32::from('f'));
+        let at_ms: f64 = focused.recv_timeout(PATIENCE)??.parse()?;
+        times.push(at_ms - pressed);
+        hand.close(hand.active().context("the form")?);
+        wait_until("the windows' process has ended", || {
+            processes(stage.agent.data()).is_ok_and(|left| left.len() == 1)
+        });
+    }
+    say(
+        "shortcut to the focus in the form, no process of the windows",
+        &times,
+    );
+    running.stop(Duration::from_secs(20))
 }
 
 /// From the keys of the shortcut to a text field with the focus.
