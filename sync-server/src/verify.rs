@@ -598,7 +598,9 @@ fn split_source(select: &str, database: &str) -> Option<([String; 2], String)> {
         && source
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let alone = !rest[end..].contains(" FROM ") && !rest[end..].contains(" JOIN ");
+    // An array's elements are the row's own; any other table isn't.
+    let others = rest[end..].replace('\n', " ").replace(" ARRAY JOIN ", " ");
+    let alone = !others.contains(" FROM ") && !others.contains(" JOIN ");
     (is_name && alone).then(|| ([select[..from].to_owned(), rest[end..].to_owned()], source))
 }
 
@@ -663,5 +665,9 @@ mod tests {
         assert_eq!(source, "events");
         assert!(split_source("SELECT a FROM (SELECT 1 FROM t)", "snag").is_none());
         assert!(split_source("SELECT a FROM t JOIN u USING a", "snag").is_none());
+        assert!(split_source("SELECT a FROM t ARRAY JOIN b JOIN u USING a", "snag").is_none());
+        let (select, source) = split_source("SELECT b FROM t ARRAY JOIN a AS b", "snag").unwrap();
+        assert_eq!(select, ["SELECT b FROM ", " ARRAY JOIN a AS b"]);
+        assert_eq!(source, "t");
     }
 }

@@ -10,13 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use snag_server::verify::{self, Report, Window};
 
-const ROLLUPS: [&str; 12] = [
+const ROLLUPS: [&str; 9] = [
     "devices_by_day",
     "events_by_hour",
-    "feedback_by_day",
-    "feedback_by_hour",
-    "feedback_by_tag",
-    "feedback_by_target",
+    "feedback_rollup",
     "flows_by_hour",
     "incidents_by_hour",
     "labels_seen",
@@ -77,20 +74,10 @@ async fn contents(server: &Server, rollup: &str) -> String {
         "flows_by_hour" => {
             "SELECT hour, path_screens, sum(sessions) FROM flows_by_hour GROUP BY ALL ORDER BY ALL"
         }
-        "feedback_by_day" => {
-            "SELECT day, category, sum(submissions), sum(rating_sum), sum(polarity_micro), \
-             uniqExactArray(devices) FROM feedback_by_day GROUP BY ALL ORDER BY ALL"
-        }
-        "feedback_by_hour" => {
-            "SELECT hour, quarter, category, sum(submissions), sum(rated), sum(negative), \
-             uniqExactArray(devices) FROM feedback_by_hour GROUP BY ALL ORDER BY ALL"
-        }
-        "feedback_by_target" => {
-            "SELECT hour, quarter, app, screen, sum(submissions), sum(rating_1), \
-             uniqExactArray(devices) FROM feedback_by_target GROUP BY ALL ORDER BY ALL"
-        }
-        "feedback_by_tag" => {
-            "SELECT hour, quarter, tag, sum(submissions) FROM feedback_by_tag GROUP BY ALL ORDER BY ALL"
+        "feedback_rollup" => {
+            "SELECT dimension, hour, quarter, tag, app, screen, category, sum(submissions), sum(rated), \
+             sum(rating_sum), sum(rating_1), sum(negative), sum(polarity_micro), \
+             arraySort(groupUniqArrayArray(devices)) FROM feedback_rollup GROUP BY ALL ORDER BY ALL"
         }
         other => panic!("no contents of {other}"),
     };
@@ -173,15 +160,11 @@ async fn what_a_view_missed_is_found_and_rebuilt() {
         ),
         ("flows_by_hour", "1"),
         (
-            "feedback_by_day",
-            "day = (SELECT min(day) FROM feedback_by_day)",
+            "feedback_rollup",
+            "dimension = 'day' AND hour = (SELECT min(hour) FROM feedback_rollup WHERE dimension = 'day') \
+             OR dimension = 'hour' AND toDate(hour) = (SELECT max(toDate(hour)) FROM feedback_rollup) \
+             OR dimension = 'target' OR tag = 'PDF'",
         ),
-        (
-            "feedback_by_hour",
-            "toDate(hour) = (SELECT max(toDate(hour)) FROM feedback_by_hour)",
-        ),
-        ("feedback_by_tag", "tag = 'PDF'"),
-        ("feedback_by_target", "1"),
     ] {
         let sql =
             format!("ALTER TABLE {rollup} DELETE WHERE {condition} SETTINGS mutations_sync = 2");

@@ -7,6 +7,7 @@ use snag_wire::Category;
 use snag_wire::limits::{APP_CHARS_MAX, LABEL_CHARS_MAX, NAME_CHARS_MAX};
 use utoipa::{IntoParams, ToSchema};
 
+use super::search;
 use super::store::Status;
 use crate::{ApiError, params};
 
@@ -40,17 +41,6 @@ pub(super) const ASSIGNEE_CHARS_MAX: usize = 128;
 const Q_CHARS_MAX: usize = 200;
 /// Tags that one request may ask for at once.
 const TAGS_MAX: usize = 20;
-
-/// The words of a text as the table's `words` column has them; as in the migration.
-macro_rules! words_of {
-    ($text:literal) => {
-        concat!(
-            "extractAll(lowerUTF8(normalizeUTF8NFKC(",
-            $text,
-            r")), '[\\p{Han}\\p{Hiragana}\\p{Katakana}\\p{So}]|[^\\p{P}\\p{S}\\p{Z}\\p{C}\\p{Han}\\p{Hiragana}\\p{Katakana}]+')"
-        )
-    };
-}
 
 /// What becomes of items that are merged into another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -242,10 +232,7 @@ impl Filter {
         need(self.product.is_some(), "product = {product:String}");
         need(self.app.is_some(), "app = {app:String}");
         need(self.screen.is_some(), "screen = {screen:String}");
-        need(
-            self.q.is_some(),
-            concat!("hasAllTokens(words, ", words_of!("{q:String}"), ")"),
-        );
+        need(self.q.is_some(), "hasAllTokens(words, {q:Array(String)})");
         all.join(" AND ")
     }
 
@@ -329,12 +316,14 @@ impl Filter {
             ("app", &self.app),
             ("screen", &self.screen),
             ("assignee", &self.assignee),
-            ("q", &self.q),
         ];
         for (parameter, value) in texts {
             if let Some(value) = value {
                 query = query.param(parameter, value);
             }
+        }
+        if let Some(q) = &self.q {
+            query = query.param_strings("q", search::words(q));
         }
         for (parameter, value) in [("read", self.read), ("archived", self.archived)] {
             if let Some(value) = value {
@@ -477,11 +466,5 @@ mod tests {
             assert_eq!(error.field(), Some(field), "{query}");
             assert_eq!(error.status(), 400, "{query}");
         }
-    }
-
-    #[test]
-    fn a_search_takes_words_apart_as_the_table_does() {
-        let migration = include_str!("../../../migrations/0004_feedback.up.sql");
-        assert!(migration.contains(words_of!("description")));
     }
 }

@@ -16,6 +16,7 @@ use image::{ImageFormat, ImageReader};
 use png::DecodeOptions;
 use snag_wire::{Code, limits};
 use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
@@ -85,6 +86,9 @@ pub struct Picture {
     pub height: u32,
     /// Memory that decoding it takes, in bytes.
     pub decode_bytes: u64,
+    /// A sequential JPEG of three components of one size. (Where they have sizes of their
+    /// own, the decoder counts rows another way when it leaves the colours out.)
+    even: bool,
 }
 
 /// Why bytes aren't taken as a picture.
@@ -151,7 +155,7 @@ pub fn look(bytes: &[u8]) -> Result<Picture, Fault> {
 pub fn decode(bytes: &[u8], picture: &Picture) -> Result<(), Fault> {
     match picture.kind {
         Kind::Png => decode_png(bytes),
-        Kind::Jpeg => decode_jpeg(bytes),
+        Kind::Jpeg => decode_jpeg(bytes, picture.even),
         Kind::Webp => {
             let decoder = image::codecs::webp::WebPDecoder::new(Cursor::new(bytes));
             let decoder = decoder.map_err(|_| Fault::Damaged)?;
@@ -246,6 +250,7 @@ fn look_png(bytes: &[u8]) -> Result<Picture, Fault> {
                     width,
                     height,
                     decode_bytes,
+                    even: false,
                 });
             }
             (_, None) | (b"IHDR", Some(_)) => return Err(Fault::Damaged),
@@ -332,6 +337,8 @@ fn look_jpeg(bytes: &[u8]) -> Result<Picture, Fault> {
                     width,
                     height,
                     decode_bytes: decode_bytes(width, height, bytes_per_pixel)?,
+                    even: marker != 0xc2
+                        && matches!(data[5..], [3, _, 0x11, _, _, 0x11, _, _, 0x11, _]),
                 });
             }
             0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xdc => {
@@ -362,16 +369,20 @@ fn entropy_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-fn decode_jpeg(bytes: &[u8]) -> Result<(), Fault> {
+/// With `even` (see [`Picture`]), only the brightness is made into pixels. Every bit of the
+/// colours is read and checked all the same, and nobody looks at them.
+fn decode_jpeg(bytes: &[u8], even: bool) -> Result<(), Fault> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_max_scans(SCANS_MAX);
-    JpegDecoder::new_with_options(ZCursor::new(bytes), options)
-        .decode()
-        .map(drop)
-        .map_err(|_| Fault::Damaged)
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|_| Fault::Damaged)?;
+    if even && decoder.input_colorspace() == Some(ColorSpace::YCbCr) {
+        decoder.set_options(options.jpeg_set_out_colorspace(ColorSpace::Luma));
+    }
+    decoder.decode().map(drop).map_err(|_| Fault::Damaged)
 }
 
 fn le24(bytes: &[u8], at: usize) -> Option<u32> {
@@ -426,6 +437,7 @@ fn look_webp(bytes: &[u8]) -> Result<Picture, Fault> {
                     width,
                     height,
                     decode_bytes: decode_bytes(width, height, 8)?,
+                    even: false,
                 });
             }
             b"VP8X" | b"VP8 " | b"VP8L" => return Err(Fault::Damaged),
@@ -649,6 +661,44 @@ mod tests {
         ] {
             assert_eq!(accept(bytes), Err(Fault::Unknown));
         }
+    }
+
+    #[test]
+    fn a_jpeg_is_judged_by_its_brightness_as_by_all_of_it() {
+        let whole = encoded(&pixels(120, 88), ImageFormat::Jpeg);
+        let picture = look(&whole).unwrap();
+        assert!(picture.even);
+        assert_eq!(decode_jpeg(&whole, true), Ok(()));
+        let mut state = 2_463_534_242_u32;
+        let mut random = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as usize % below
+        };
+        let mut refused = 0;
+        for _ in 0..3_000 {
+            let mut bytes = whole.clone();
+            // Where the pixels are, for the most part.
+            let from = if random(4) == 0 { 2 } else { 623 };
+            match random(3) {
+                0 => drop(bytes.drain(from + random(bytes.len() - from - 60)..bytes.len() - 50)),
+                1 => bytes[from..].rotate_left(random(9)),
+                _ => {
+                    for _ in 0..=random(4) {
+                        let at = from + random(bytes.len() - from);
+                        bytes[at] = random(256) as u8;
+                    }
+                }
+            }
+            let Ok(Picture { even: true, .. }) = look(&bytes) else {
+                continue;
+            };
+            let wholly = decode_jpeg(&bytes, false);
+            assert_eq!(decode_jpeg(&bytes, true), wholly);
+            refused += usize::from(wholly.is_err());
+        }
+        assert!(refused > 20, "{refused}");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod list;
 mod merge;
 pub mod rows;
 pub mod screenshots;
+pub mod search;
 pub mod store;
 pub mod submit;
 pub mod thread;

@@ -10,6 +10,7 @@ use arrow_array::{
 use snag_wire::{FeedbackSubmission, ScreenshotAnswer, Size};
 use uuid::Uuid;
 
+use super::search;
 use super::validate::Checked;
 use crate::orgs::Org;
 
@@ -112,11 +113,14 @@ fn polarity(items: &Items<'_>) -> ArrayRef {
     ))
 }
 
-fn tags(items: &Items<'_>) -> ArrayRef {
+fn lists<T: AsRef<str>, L: IntoIterator<Item = T>>(
+    items: &Items<'_>,
+    of: impl Fn(&Item) -> L,
+) -> ArrayRef {
     let mut lists = ListBuilder::new(StringBuilder::new());
     for item in items {
-        for tag in &item.submission().tags {
-            lists.values().append_value(tag);
+        for text in of(item) {
+            lists.values().append_value(text);
         }
         lists.append(true);
     }
@@ -160,7 +164,7 @@ fn shared(items: &Items<'_>) -> Vec<(&'static str, ArrayRef)> {
             texts(items, |item| item.sentiment.map_or("", |(_, word)| word)),
         ),
         ("polarity_micro", polarity(items)),
-        ("tags", tags(items)),
+        ("tags", lists(items, |item| item.submission().tags.clone())),
         ("app", texts(items, |item| &item.submission().target.app)),
         (
             "screen",
@@ -245,6 +249,10 @@ pub fn feedback(items: &Items<'_>) -> RecordBatch {
         (
             "description",
             texts(items, |item| &item.submission().description),
+        ),
+        (
+            "words",
+            lists(items, |item| search::words(&item.submission().description)),
         ),
         ("language", texts(items, |item| &item.language)),
         ("url", texts(items, |item| &item.submission().target.url)),

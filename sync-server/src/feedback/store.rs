@@ -532,12 +532,12 @@ const CHANGE: &str = "INSERT INTO feedback (org, newest, id, version, product, d
     received_at, category, description, language, rating, polarity_micro, sentiment, tags, app, \
     screen, url, session, os, screen_resolution, viewport_size, agent_version, segment, \
     friction_signature, screenshot, status, read, archived, assignee, notes, replies, \
-    merged_into, changed_at) \
+    merged_into, changed_at, words) \
     SELECT org, newest, id, new.version, product, device, at, received_at, category, \
     description, language, rating, polarity_micro, sentiment, new.tags, app, screen, url, \
     session, os, screen_resolution, viewport_size, agent_version, segment, friction_signature, \
     new.screenshot, new.status, new.read, new.archived, new.assignee, new.notes, new.replies, \
-    new.merged_into, fromUnixTimestamp64Milli({now:Int64}, 'UTC') \
+    new.merged_into, fromUnixTimestamp64Milli({now:Int64}, 'UTC'), words \
     FROM (SELECT * FROM feedback WHERE org = {org:String} AND newest IN {newest:Array(UInt64)} \
     AND id IN {ids:Array(UUID)} ORDER BY newest, id, version DESC LIMIT 1 BY newest, id) AS old \
     INNER JOIN (SELECT * FROM format(JSONEachRow, 'id UUID, version UInt64, tags Array(String), \

@@ -230,3 +230,75 @@ async fn steps_are_undone_from_the_last() {
             .is_empty()
     );
 }
+
+/// What the rollups of feedback say, by dimension, wherever they are.
+async fn counted(warehouse: &Warehouse, dimension: &str, from: &str) -> String {
+    let (keys, tag) = match dimension {
+        "day" => ("app, category", false),
+        "hour" => ("hour, quarter, app, category", false),
+        "target" => ("hour, quarter, app, screen, category", false),
+        _ => ("hour, quarter, tag, app, screen, category", true),
+    };
+    let figures = if tag {
+        "sum(submissions)"
+    } else {
+        "sum(submissions), sum(rated), sum(rating_sum), sum(rating_2), sum(rating_5), sum(positive), \
+         sum(negative), sum(polarity_micro), arraySort(groupUniqArrayArray(devices))"
+    };
+    let sql = format!(
+        "SELECT org, product, {keys}, version, segment, {figures} FROM {from} \
+         GROUP BY ALL ORDER BY ALL FORMAT TabSeparated"
+    );
+    let bytes = warehouse.select(Query::read(&sql)).await.expect(&sql);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test]
+async fn one_rollup_of_feedback_keeps_what_four_have_counted() {
+    const DIMENSIONS: [&str; 4] = ["day", "hour", "target", "tag"];
+    let warehouse = open("figures");
+    let execute = async |sql: &str| warehouse.execute(sql).await.expect(sql);
+    let count = migrate::MIGRATIONS
+        .iter()
+        .position(|migration| migration.name == "feedback_rollup")
+        .expect("a migration");
+    let (before, through) = (
+        &migrate::MIGRATIONS[..count],
+        &migrate::MIGRATIONS[..=count],
+    );
+    migrate::up(&warehouse, before).await.expect("up");
+    let submit = "INSERT INTO submissions SELECT toString(number % 2), 'default', generateUUIDv4(), \
+        toUUID('00000000-0000-0000-0000-00000000000' || toString(number % 7)), \
+        toDateTime64('2026-11-20 23:50:00', 3, 'UTC') - toIntervalMinute(number * 37), \
+        toDateTime('2026-11-20 23:50:00', 'UTC'), '', ['bug', 'idea'][1 + number % 2], number % 6, \
+        ['', 'positive', 'negative'][1 + number % 3], [0, 400000, -300000][1 + number % 3], \
+        [['slow'], ['slow', 'PDF'], []][1 + number % 3], 'excel', toString(number % 5), '0.1.0', '' \
+        FROM numbers(3000)";
+    execute(submit).await;
+    // Retention took half of the rows; their figures stay.
+    execute("ALTER TABLE submissions DELETE WHERE at < '2026-10-15' SETTINGS mutations_sync = 2")
+        .await;
+    let mut first = Vec::new();
+    for dimension in DIMENSIONS {
+        first.push(counted(&warehouse, dimension, &format!("feedback_by_{dimension}")).await);
+        assert!(first.iter().all(|rows| rows.lines().count() >= 2));
+    }
+    migrate::up(&warehouse, through).await.expect("up");
+    for (dimension, first) in DIMENSIONS.iter().zip(&first) {
+        let from = format!("feedback_rollup WHERE dimension = '{dimension}'");
+        assert_eq!(&counted(&warehouse, dimension, &from).await, first);
+    }
+    // The same rows again, now counted by the one view, and back into four.
+    execute("TRUNCATE TABLE submissions").await;
+    execute("TRUNCATE TABLE feedback_rollup").await;
+    execute(submit).await;
+    migrate::down(&warehouse, through, 1).await.expect("down");
+    for (dimension, first) in DIMENSIONS.iter().zip(&first) {
+        let from = format!("feedback_by_{dimension}");
+        assert_eq!(&counted(&warehouse, dimension, &from).await, first);
+    }
+    execute(submit).await;
+    let twice = "SELECT sum(submissions) FROM feedback_by_hour";
+    let twice = warehouse.select(Query::read(twice)).await.expect(twice);
+    assert_eq!(twice.as_ref(), b"6000\n");
+}

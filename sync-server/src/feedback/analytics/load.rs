@@ -37,7 +37,7 @@ pub(super) struct Figures {
     pub(super) other: u64,
 }
 
-/// The figures that every rollup but that of tags has, summed.
+/// The figures that every dimension but that of tags has, summed.
 const SUMS: &str = "sum(s.submissions) AS submissions, uniqExactArray(s.devices) AS devices, \
     sum(s.rated) AS rated, sum(s.rating_sum) AS rating_sum, sum(s.rating_1) AS rating_1, \
     sum(s.rating_2) AS rating_2, sum(s.rating_3) AS rating_3, sum(s.rating_4) AS rating_4, \
@@ -82,7 +82,7 @@ impl Source {
     /// A table expression with `period` (its beginning in milliseconds) and the columns
     /// of `what`; the filters' and `org`'s parameters are still to be bound.
     fn new(asked: &Asked, what: What) -> Self {
-        let (rollup, unit) = rollup(asked, what);
+        let (dimension, unit) = dimension(asked, what);
         // Periods that don't begin on a whole unit can't be told apart in the rollup.
         let whole = asked
             .beginnings
@@ -112,23 +112,13 @@ impl Source {
         let mut parts = Vec::new();
         let mut params = Vec::new();
         if first < last {
-            let (moment, range) = if unit == DAY_MS {
-                (
-                    "toInt64(toUnixTimestamp(toDateTime(day, 'UTC'))) * 1000",
-                    "day >= toDate(intDiv({first:Int64}, 86400000)) \
-                     AND day < toDate(intDiv({last:Int64}, 86400000))",
-                )
-            } else {
-                (
-                    "(toInt64(toUnixTimestamp(hour)) + quarter * 900) * 1000",
-                    "hour >= toDateTime(intDiv({first:Int64}, 3600000) * 3600, 'UTC') \
-                     AND hour < toDateTime(intDiv({last:Int64} + 3599999, 3600000) * 3600, 'UTC') \
-                     AND moment >= {first:Int64} AND moment < {last:Int64}",
-                )
-            };
+            // A day has the hour of its midnight, and quarter 0.
             parts.push(format!(
-                "SELECT {moment} AS moment, {columns} FROM {rollup} \
-                 WHERE org = {{org:String}} AND {range}{filters}"
+                "SELECT (toInt64(toUnixTimestamp(hour)) + quarter * 900) * 1000 AS moment, {columns} \
+                 FROM feedback_rollup WHERE org = {{org:String}} AND dimension = '{dimension}' \
+                 AND hour >= toDateTime(intDiv({{first:Int64}}, 3600000) * 3600, 'UTC') \
+                 AND hour < toDateTime(intDiv({{last:Int64}} + 3599999, 3600000) * 3600, 'UTC') \
+                 AND moment >= {{first:Int64}} AND moment < {{last:Int64}}{filters}"
             ));
             params.extend([("first", first), ("last", last)]);
         }
@@ -178,22 +168,23 @@ impl Source {
     }
 }
 
-/// The rollup that answers, and the unit of time that it has, in milliseconds.
-fn rollup(asked: &Asked, what: What) -> (&'static str, i64) {
+/// The dimension of the rollup that answers, and the unit of time that it has, in
+/// milliseconds.
+fn dimension(asked: &Asked, what: What) -> (&'static str, i64) {
     let days = |at: &Zoned| at.timestamp().as_millisecond() % DAY_MS == 0;
     match what {
-        What::Tags => ("feedback_by_tag", QUARTER_MS),
-        What::Targets => ("feedback_by_target", QUARTER_MS),
-        What::Figures if asked.has_filter("screen") => ("feedback_by_target", QUARTER_MS),
+        What::Tags => ("tag", QUARTER_MS),
+        What::Targets => ("target", QUARTER_MS),
+        What::Figures if asked.has_filter("screen") => ("target", QUARTER_MS),
         What::Figures
             if asked.interval != Interval::Hour
                 && asked.beginnings.iter().skip(1).all(days)
                 && asked.from_ms % DAY_MS == 0
                 && asked.to_ms % DAY_MS == 0 =>
         {
-            ("feedback_by_day", DAY_MS)
+            ("day", DAY_MS)
         }
-        What::Figures => ("feedback_by_hour", QUARTER_MS),
+        What::Figures => ("hour", QUARTER_MS),
     }
 }
 

@@ -74,8 +74,8 @@ pub(crate) const INSERT_SETTINGS: [(&str, &str); 10] = [
     ("min_insert_block_size_bytes", "0"),
     ("max_partitions_per_insert_block", "0"),
     ("input_format_arrow_allow_missing_columns", "1"),
-    // Rows of a block are told apart before they come here, and what a view groups is apart:
-    // merging a block with itself would cost a third of the insert and change nothing.
+    // Rows of a block are told apart before they come here, and what a view groups is apart
+    // or few rows: merging a block with itself would cost a third of the insert.
     ("optimize_on_insert", "0"),
     // Views of a table fill their rollups side by side: one after the other, a block of a
     // single row waited for each.

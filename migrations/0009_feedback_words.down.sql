@@ -1,0 +1,1 @@
+ALTER TABLE feedback MODIFY COLUMN IF EXISTS words Array(String) MATERIALIZED extractAll(lowerUTF8(normalizeUTF8NFKC(description)), '[\\p{Han}\\p{Hiragana}\\p{Katakana}\\p{So}]|[^\\p{P}\\p{S}\\p{Z}\\p{C}\\p{Han}\\p{Hiragana}\\p{Katakana}]+');
