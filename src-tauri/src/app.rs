@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -50,6 +51,7 @@ pub struct App {
     host: watch::Receiver<Option<Host>>,
     words: Mutex<(Language, Arc<Words>)>,
     toolkit: mpsc::UnboundedSender<ToToolkit>,
+    is_ending: AtomicBool,
     /// Threads for everything but the icon.
     pub(crate) runtime: Handle,
     pub(crate) start: Start,
@@ -163,6 +165,7 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
         host,
         words: Mutex::new((language, Arc::new(Words::of(language)))),
         toolkit,
+        is_ending: AtomicBool::new(false),
         runtime: runtime.handle().clone(),
         form: feedback::Form::default(),
         shortcut: Shortcut::default(),
@@ -173,7 +176,13 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
     let tray = show_tray(&app);
     let listener = Arc::clone(&app);
     first
-        .listen(move |request| asked(&listener, &request))
+        .listen(move |request| {
+            let is_taken = !listener.is_ending.load(Ordering::Acquire);
+            if is_taken {
+                asked(&listener, &request);
+            }
+            is_taken
+        })
         .map_err(|error| format!("the system gives no threads: {error}"))?;
     runtime.spawn(follow(Arc::clone(&app), tray.is_some()));
     runtime.spawn(told_to_stop(app));
@@ -410,6 +419,7 @@ pub(crate) fn settings_changed(app: &App, host: &Host, change: &SettingsChange) 
 
 /// Stores what there is and ends the process.
 pub fn quit(app: &Arc<App>) {
+    app.is_ending.store(true, Ordering::Release);
     let ending = Arc::clone(app);
     app.runtime.spawn(async move {
         if let Some(host) = ending.host_now() {

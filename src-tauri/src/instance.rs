@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// Longest time that a second start waits for the first, which may be starting itself.
+/// Longest time that an answer takes.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Longest time that a start waits for another app to take its request or to end, which may take ten seconds of sending.
+const TURN_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Longest request, in bytes: a link.
 const REQUEST_BYTES_MAX: u64 = 4_096;
@@ -55,26 +58,34 @@ pub fn take(folder: &Path, request: &Request) -> io::Result<Instance> {
         .mode(0o600)
         .open(folder.join("app.lock"))?;
     let socket = socket_path(folder);
-    match lock.try_lock() {
-        Ok(()) => {
-            // What an earlier process left behind answers nobody.
-            match std::fs::remove_file(&socket) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let listener = UnixListener::bind(&socket)?;
-            std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
-            Ok(Instance::First(First {
-                _lock: lock,
-                listener,
-            }))
+    let begin = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return first(lock, &socket).map(Instance::First),
+            Err(std::fs::TryLockError::WouldBlock) => {}
+            Err(std::fs::TryLockError::Error(error)) => return Err(error),
         }
-        Err(std::fs::TryLockError::WouldBlock) => {
-            hand_over(&socket, request)?;
-            Ok(Instance::Second)
+        match hand_over(&socket, request) {
+            Ok(()) => return Ok(Instance::Second),
+            Err(error) if begin.elapsed() > TURN_DEADLINE => return Err(error),
+            // It has the lock and isn't listening yet; or it is ending, and then it is this one's turn.
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
         }
-        Err(std::fs::TryLockError::Error(error)) => Err(error),
     }
+}
+
+fn first(lock: File, socket: &Path) -> io::Result<First> {
+    // What an earlier process left behind answers nobody.
+    match std::fs::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(socket)?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    Ok(First {
+        _lock: lock,
+        listener,
+    })
 }
 
 /// The socket: in the data folder, or where its path would be too long for one, in the session's folder.
@@ -101,15 +112,7 @@ fn socket_path(folder: &Path) -> PathBuf {
 }
 
 fn hand_over(socket: &Path, request: &Request) -> io::Result<()> {
-    let begin = Instant::now();
-    let mut stream = loop {
-        match UnixStream::connect(socket) {
-            Ok(stream) => break stream,
-            Err(error) if begin.elapsed() > ANSWER_DEADLINE => return Err(error),
-            // It has the lock and isn't listening yet.
-            Err(_) => std::thread::sleep(Duration::from_millis(20)),
-        }
-    };
+    let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
@@ -124,11 +127,12 @@ fn hand_over(socket: &Path, request: &Request) -> io::Result<()> {
 }
 
 impl First {
-    /// Calls `told` with every request, on a thread of its own, until the process ends.
+    /// Calls `told` with every request, on a thread of its own, until the process ends. It says whether it takes the
+    /// request: an app that is ending doesn't, and the second start waits to be the first.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn listen(self, told: impl Fn(Request) + Send + 'static) -> io::Result<()> {
+    pub fn listen(self, told: impl Fn(Request) -> bool + Send + 'static) -> io::Result<()> {
         std::thread::Builder::new()
             .name("instance".to_owned())
             .spawn(move || {
@@ -147,14 +151,16 @@ impl First {
     }
 }
 
-fn answer(stream: UnixStream, told: &impl Fn(Request)) -> io::Result<()> {
+fn answer(stream: UnixStream, told: &impl Fn(Request) -> bool) -> io::Result<()> {
     // A process that connects and says nothing must not keep others out.
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
     let mut line = String::new();
     BufReader::new(io::Read::take(&stream, REQUEST_BYTES_MAX)).read_line(&mut line)?;
     let request = serde_json::from_str(&line)?;
-    told(request);
-    (&stream).write_all(b"ok\n")
+    if told(request) {
+        (&stream).write_all(b"ok\n")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -171,7 +177,7 @@ mod tests {
         };
         let (told, heard) = mpsc::channel();
         first
-            .listen(move |request| told.send(request).expect("heard"))
+            .listen(move |request| told.send(request).is_ok())
             .expect("a thread");
         let request = Request {
             link: Some("snag://knows".to_owned()),
@@ -183,6 +189,24 @@ mod tests {
         ));
         let got = heard.recv_timeout(Duration::from_secs(5)).expect("told");
         assert_eq!(got, request);
+    }
+
+    #[test]
+    fn a_start_while_the_first_ends_is_the_next_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let Instance::First(ending) = take(folder.path(), &Request::default()).expect("free")
+        else {
+            panic!("nobody else is here");
+        };
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| take(folder.path(), &Request::default()));
+            // It takes no request any more, and then it is gone.
+            let (stream, _) = ending.listener.accept().expect("somebody asks");
+            answer(stream, &|_| false).expect("refused");
+            drop(ending);
+            let next = next.join().expect("no panic").expect("it is free");
+            assert!(matches!(next, Instance::First(_)));
+        });
     }
 
     #[test]
