@@ -1,65 +1,30 @@
 //! `agent/data.yaml` declares every field that can leave a device, and PRIVACY.md is
 //! what it says. `SNAG_UPDATE=1 cargo test -p snag-agent --test privacy` writes the page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::Value;
+use snag_agent::desktop::data::{Declared, Facts};
+use snag_agent::desktop::view::Sensitivity;
 use snag_wire::{
     Category, Context, Detail, DeviceFacts, DropCount, EventBatch, EventKind, EventRecord,
     FeedbackSubmission, IncidentKind, IncidentRecord, LabelHash, LabelKind, LabelRecord, Point,
     Record, ScreenRecord, SessionRecord, Shape, Size, Target, TrailStep,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Data {
-    never: Vec<String>,
-    enrolment: BTreeMap<String, Datum>,
-    batch: BTreeMap<String, Datum>,
-    context: BTreeMap<String, Datum>,
-    records: BTreeMap<String, BTreeMap<String, Datum>>,
-    feedback: BTreeMap<String, Datum>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Datum {
-    what: String,
-    purpose: String,
-    sensitivity: Sensitivity,
-    expires_days: u32,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum Sensitivity {
-    Technical,
-    Behaviour,
-    Text,
-    Said,
-}
-
-impl Sensitivity {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Technical => "says nothing about what you did",
-            Self::Behaviour => "says what was done, not what it was about",
-            Self::Text => "words that many people share",
-            Self::Said => "what you say yourself",
-        }
+fn words(sensitivity: Sensitivity) -> &'static str {
+    match sensitivity {
+        Sensitivity::Technical => "says nothing about what you did",
+        Sensitivity::Behaviour => "says what was done, not what it was about",
+        Sensitivity::Text => "words that many people share",
+        Sensitivity::Said => "what you say yourself",
     }
 }
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn data() -> Data {
-    let text = std::fs::read_to_string(root().join("data.yaml")).expect("data.yaml");
-    yaml_serde::from_str(&text).expect("data.yaml is what the test expects")
+fn data() -> Declared {
+    Declared::read().expect("data.yaml is what the program expects")
 }
 
 /// One record of each type with every field present. Struct literals: a new field
@@ -170,7 +135,7 @@ fn fields(value: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-fn declared(data: &BTreeMap<String, Datum>) -> BTreeSet<String> {
+fn declared(data: &Facts) -> BTreeSet<String> {
     data.keys().cloned().collect()
 }
 
@@ -278,7 +243,7 @@ fn feedback_carries_no_field_that_is_not_declared() {
 #[test]
 fn privacy_page_is_generated() {
     let page = render(&data());
-    let path = root().join("../PRIVACY.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../PRIVACY.md");
     if std::env::var_os("SNAG_UPDATE").is_some() {
         std::fs::write(&path, &page).expect("PRIVACY.md can be written");
     }
@@ -290,7 +255,7 @@ fn privacy_page_is_generated() {
     );
 }
 
-fn render(data: &Data) -> String {
+fn render(data: &Declared) -> String {
     let mut page = String::from(
         "# What Snag sends, and what it never does\n\n\
          Generated from `agent/data.yaml`; a test fails when a record carries a field that isn't here.\n\n\
@@ -305,7 +270,7 @@ fn render(data: &Data) -> String {
         "\nFigures that fewer than k people (5, unless your organisation set more) stand behind are shown to nobody.\n\n\
          To see every record before it leaves: `snag-agent export`. To delete what waits here: `snag-agent erase`.\n",
     );
-    let table = |page: &mut String, title: &str, fields: &BTreeMap<String, Datum>| {
+    let table = |page: &mut String, title: &str, fields: &Facts| {
         let _ = writeln!(
             page,
             "\n## {title}\n\n| field | what it is | why | what it tells | kept |\n|---|---|---|---|---|"
@@ -316,7 +281,7 @@ fn render(data: &Data) -> String {
                 "| `{name}` | {} | {} | {} | {} |",
                 datum.what,
                 datum.purpose,
-                datum.sensitivity.words(),
+                words(datum.sensitivity),
                 match datum.expires_days {
                     0 => "until its deletion is asked for".to_owned(),
                     days => format!("{days} days"),

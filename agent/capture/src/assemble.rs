@@ -12,8 +12,9 @@ use std::time::Instant;
 use snag_core::{Button, Input, InputKind, LabelHash};
 
 use crate::CaptureItem;
+use crate::answer::Taken;
 use crate::health::{Board, Source, SourceState};
-use crate::queue::{Focused, Queue, Seen, Taken, What};
+use crate::queue::{Focused, Queue, Seen, What};
 
 /// A change of screen that comes this long after the last input of a person (ms) is told when they are back: a player
 /// that shows the next song must not keep a session open all night.

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use snag_core::redact::Redactor;
 
+use crate::answer::Reply;
 use crate::health::Board;
 use crate::own::OwnProcesses;
-use crate::queue::{Queue, Reply, Under};
+use crate::queue::{Queue, Under};
 
 /// What the desktop thread is told.
 pub(crate) enum Command {

@@ -15,6 +15,7 @@
 //!
 //! Threads: `snag-input` (one in a process, for ever: rdev has no stop call), `snag-desktop`, `snag-window`.
 
+mod answer;
 mod assemble;
 mod clock;
 mod desktop;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use snag_core::{Button, Element, KeyClass};
 
+use crate::answer::Answer;
 use crate::clock::Clock;
 
 /// Waiting inputs above which runs of moves are thinned to their last.
@@ -74,65 +75,6 @@ pub(crate) struct Focused {
     pub(crate) screen: String,
 }
 
-/// An answer that another thread will give, or not, until its deadline.
-pub(crate) struct Answer<T> {
-    slot: Arc<Mutex<Slot<T>>>,
-    pub(crate) deadline: Instant,
-}
-
-/// The giver's side of an `Answer`.
-pub(crate) struct Reply<T> {
-    slot: Arc<Mutex<Slot<T>>>,
-    queue: Arc<Queue>,
-}
-
-enum Slot<T> {
-    Waits,
-    Given(T),
-    /// The deadline passed, and what the answer was for went on without it.
-    GivenUp,
-}
-
-impl<T> Answer<T> {
-    /// The answer, if it came. After its deadline one that did not come never will.
-    pub(crate) fn take(&self) -> Taken<T> {
-        let mut slot = lock(&self.slot);
-        match std::mem::replace(&mut *slot, Slot::GivenUp) {
-            Slot::Given(answer) => Taken::Answer(answer),
-            Slot::Waits if Instant::now() < self.deadline => {
-                *slot = Slot::Waits;
-                Taken::NotYet
-            }
-            Slot::Waits | Slot::GivenUp => Taken::Late,
-        }
-    }
-}
-
-/// What there is of an answer.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Taken<T> {
-    Answer(T),
-    NotYet,
-    Late,
-}
-
-impl<T> Reply<T> {
-    /// Gives the answer.
-    ///
-    /// # Errors
-    /// Gives it back where it comes too late.
-    pub(crate) fn send(self, value: T) -> Result<(), T> {
-        let mut slot = lock(&self.slot);
-        if matches!(*slot, Slot::GivenUp) {
-            return Err(value);
-        }
-        *slot = Slot::Given(value);
-        drop(slot);
-        self.queue.notify();
-        Ok(())
-    }
-}
-
 pub(crate) struct Queue {
     clock: Clock,
     state: Mutex<State>,
@@ -164,22 +106,6 @@ impl Queue {
             moves_dropped: AtomicU64::new(0),
             inputs_dropped: AtomicU64::new(0),
         })
-    }
-
-    /// A question that is to be answered within `deadline`.
-    pub(crate) fn question<T>(self: &Arc<Self>, deadline: Duration) -> (Answer<T>, Reply<T>) {
-        let slot = Arc::new(Mutex::new(Slot::Waits));
-        let answer = Answer {
-            slot: slot.clone(),
-            deadline: Instant::now() + deadline,
-        };
-        (
-            answer,
-            Reply {
-                slot,
-                queue: self.clone(),
-            },
-        )
     }
 
     pub(crate) fn now(&self) -> u64 {
@@ -236,24 +162,12 @@ impl Queue {
     /// Moves everything that waits to `into`. Waits for the first until `until`, or until the reader is woken, then lets
     /// more gather.
     pub(crate) fn take(&self, into: &mut VecDeque<Seen>, until: Instant) {
-        let mut state = lock(&self.state);
-        while state.waiting.is_empty() {
-            if state.woken {
-                return;
-            }
-            let Some(left) = until
-                .checked_duration_since(Instant::now())
-                .filter(|left| !left.is_zero())
-            else {
-                return;
-            };
-            state = self
-                .arrived
-                .wait_timeout(state, left)
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                .0;
-        }
+        let state = self.wait_while(until, |state| state.waiting.is_empty() && !state.woken);
+        let empty = state.waiting.is_empty();
         drop(state);
+        if empty {
+            return;
+        }
         std::thread::sleep(GATHER);
         self.take_now(into);
     }
@@ -277,21 +191,16 @@ impl Queue {
     /// Waits until an answer came (or something else happened), at most until `until`. `seen` is the count of the last
     /// call, so that an answer between two calls is not missed.
     pub(crate) fn wait_answer(&self, seen: u64, until: Instant) -> u64 {
-        let mut state = lock(&self.state);
-        while state.notified == seen {
-            let Some(left) = until
-                .checked_duration_since(Instant::now())
-                .filter(|left| !left.is_zero())
-            else {
-                break;
-            };
-            state = self
-                .arrived
-                .wait_timeout(state, left)
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                .0;
-        }
-        state.notified
+        self.wait_while(until, |state| state.notified == seen)
+            .notified
+    }
+
+    fn wait_while(&self, until: Instant, waits: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self
+            .arrived
+            .wait_timeout_while(lock(&self.state), left, |state| waits(state));
+        waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
     }
 
     /// The number of answers given so far.
@@ -299,7 +208,7 @@ impl Queue {
         lock(&self.state).notified
     }
 
-    fn notify(&self) {
+    pub(crate) fn notify(&self) {
         lock(&self.state).notified += 1;
         self.arrived.notify_one();
     }
@@ -351,7 +260,7 @@ impl State {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -439,25 +348,5 @@ mod tests {
         let seen = queue.notified();
         queue.wake();
         assert!(queue.wait_answer(seen, forever) > seen);
-    }
-
-    #[test]
-    fn an_answer_wakes_the_reader_and_a_missing_one_does_not_hold_it() {
-        let queue = Queue::new();
-        let (answer, reply) = queue.question::<u8>(Duration::from_secs(20));
-        let seen = queue.notified();
-        let giver = std::thread::spawn(move || assert_eq!(reply.send(7), Ok(())));
-        assert!(queue.wait_answer(seen, answer.deadline) > seen);
-        giver.join().expect("the giver ends");
-        assert_eq!(answer.take(), Taken::Answer(7));
-        let (never, reply) = queue.question::<u8>(Duration::from_millis(10));
-        assert_eq!(never.take(), Taken::NotYet);
-        queue.wait_answer(queue.notified(), never.deadline);
-        assert_eq!(never.take(), Taken::Late);
-        assert_eq!(
-            reply.send(8),
-            Err(8),
-            "the giver hears that nobody waits any more"
-        );
     }
 }

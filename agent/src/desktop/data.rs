@@ -12,24 +12,49 @@ use super::view::{Datum, Sensitivity};
 const ENGLISH: &str = include_str!("../../data.yaml");
 const GERMAN: &str = include_str!("../../data.de.yaml");
 
-#[derive(Deserialize)]
+/// Facts by the name of their field.
+pub type Facts = BTreeMap<String, Fact>;
+
+/// The file as it is, part by part. PRIVACY.md and the tests of the wire read it by this, too.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Declared {
-    never: Vec<String>,
-    enrolment: BTreeMap<String, Fact>,
-    batch: BTreeMap<String, Fact>,
-    context: BTreeMap<String, Fact>,
-    records: BTreeMap<String, BTreeMap<String, Fact>>,
-    feedback: BTreeMap<String, Fact>,
+pub struct Declared {
+    /// What never leaves.
+    pub never: Vec<String>,
+    /// What is sent as a computer is enrolled.
+    pub enrolment: Facts,
+    /// What every batch says.
+    pub batch: Facts,
+    /// Where something happened.
+    pub context: Facts,
+    /// Records by their type.
+    pub records: BTreeMap<String, Facts>,
+    /// What a person says.
+    pub feedback: Facts,
 }
 
-#[derive(Deserialize)]
+impl Declared {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it doesn't parse, which the tests rule out.
+    pub fn read() -> Result<Self, yaml_serde::Error> {
+        yaml_serde::from_str(ENGLISH)
+    }
+}
+
+/// What is declared of a field.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fact {
-    what: String,
-    purpose: String,
-    sensitivity: Sensitivity,
-    expires_days: u32,
+pub struct Fact {
+    /// What it is.
+    pub what: String,
+    /// What for.
+    pub purpose: String,
+    /// What it tells.
+    pub sensitivity: Sensitivity,
+    /// Days until the server deletes it; 0 for not before its deletion is asked for.
+    pub expires_days: u32,
 }
 
 #[derive(Deserialize)]
@@ -69,14 +94,14 @@ impl Data {
 /// # Errors
 /// When a file that this program was built with doesn't parse, which the tests rule out.
 pub fn declared(language: &str) -> Result<Data, yaml_serde::Error> {
-    let declared: Declared = yaml_serde::from_str(ENGLISH)?;
+    let declared = Declared::read()?;
     let parts = [
         ("enrolment", declared.enrolment),
         ("batch", declared.batch),
         ("context", declared.context),
     ];
     let mut data = Vec::new();
-    let mut add = |part: &str, facts: BTreeMap<String, Fact>| {
+    let mut add = |part: &str, facts: Facts| {
         data.extend(facts.into_iter().map(|(name, fact)| Datum {
             name: format!("{part}.{name}"),
             what: fact.what,

@@ -40,14 +40,7 @@ impl Picture {
         }
         for quality in QUALITIES {
             let mut bytes = Vec::new();
-            JpegEncoder::new_with_quality(&mut bytes, quality)
-                .write_image(
-                    &self.rgb,
-                    self.size.width,
-                    self.size.height,
-                    ExtendedColorType::Rgb8,
-                )
-                .map_err(wrong)?;
+            self.write(JpegEncoder::new_with_quality(&mut bytes, quality))?;
             if bytes.len() <= SCREENSHOT_BYTES_MAX {
                 return Ok(Encoded {
                     bytes,
@@ -58,19 +51,19 @@ impl Picture {
         Err(ScreenshotError::TooLarge)
     }
 
+    fn write(&self, encoder: impl ImageEncoder) -> Result<(), ScreenshotError> {
+        let Size { width, height } = self.size;
+        encoder
+            .write_image(&self.rgb, width, height, ExtendedColorType::Rgb8)
+            .map_err(wrong)
+    }
+
     fn webp(&self) -> Result<Option<Encoded>, ScreenshotError> {
         if self.size.width.max(self.size.height) > WEBP_SIDE_MAX {
             return Ok(None);
         }
         let mut bytes = Vec::new();
-        WebPEncoder::new_lossless(&mut bytes)
-            .write_image(
-                &self.rgb,
-                self.size.width,
-                self.size.height,
-                ExtendedColorType::Rgb8,
-            )
-            .map_err(wrong)?;
+        self.write(WebPEncoder::new_lossless(&mut bytes))?;
         Ok((bytes.len() <= SCREENSHOT_BYTES_MAX).then_some(Encoded {
             bytes,
             mime: "image/webp",

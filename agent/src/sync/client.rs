@@ -108,6 +108,15 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// How long the server asked to be left alone, in milliseconds, where it did.
+    #[must_use]
+    pub fn after_ms(&self) -> Option<u64> {
+        match self {
+            Self::Retry { after_ms, .. } => *after_ms,
+            Self::Refused { .. } | Self::TooLarge => None,
+        }
+    }
+
     /// What kind of thing it is.
     #[must_use]
     pub fn trouble(&self) -> Trouble {

@@ -12,8 +12,9 @@ use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{AtomEnum, Window};
 
 use super::{Current, Shell, x};
+use crate::answer::Reply;
 use crate::health::{Source, SourceState};
-use crate::queue::{Focused, Reply, What};
+use crate::queue::{Focused, What};
 use crate::window::Told;
 
 /// How often the focus is asked for where no window manager tells of it.

@@ -24,9 +24,10 @@ use tokio::task::{LocalSet, spawn_local};
 use x11rb::protocol::xproto::Window;
 
 use crate::CaptureError;
+use crate::answer::Reply;
 use crate::desktop::{Command, Context};
 use crate::health::{Source, SourceState};
-use crate::queue::{Reply, Under};
+use crate::queue::Under;
 use crate::window::WindowAsker;
 use a11y::{A11y, Object};
 use watch::{Noise, Watch};

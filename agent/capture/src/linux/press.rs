@@ -10,7 +10,8 @@ use super::Shell;
 use super::a11y::Found;
 use super::watch::{Clicked, Watch};
 use super::x::WindowAt;
-use crate::queue::{Reply, Under};
+use crate::answer::Reply;
+use crate::queue::Under;
 
 /// Look-ups of elements under way at once; further presses go without.
 const LOOKUPS_MAX: usize = 64;
