@@ -2,10 +2,10 @@
 
 #![allow(unreachable_pub, reason = "a test's module")]
 
-use std::collections::BTreeMap;
+#[path = "policy.rs"]
+mod policies;
 
 use snag_agent::config::Identity;
-use snag_wire::{AppRules, Organisation, PolicyAnswer, SyncRules};
 use uuid::Uuid;
 
 /// Whom it is enrolled with.
@@ -16,22 +16,6 @@ pub fn identity() -> Identity {
         product: "default".into(),
         device: Uuid::from_u128(5),
         device_token: "token".into(),
-        policy: PolicyAnswer {
-            version: 1,
-            organisation: Organisation {
-                id: Uuid::from_u128(7),
-                name: "Example".into(),
-                contact: "it@example.com".into(),
-            },
-            k: 5,
-            label_key: "ab".repeat(32),
-            apps: AppRules::Deny(Vec::new()),
-            label_rules: Vec::new(),
-            wanted_labels: Vec::new(),
-            thresholds: BTreeMap::new(),
-            sync: SyncRules::default(),
-            retention: None,
-            next_seq: 1,
-        },
+        policy: policies::ordinary(),
     }
 }

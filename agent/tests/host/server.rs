@@ -2,7 +2,10 @@
 
 #![allow(unreachable_pub, reason = "a test's module")]
 
-use std::collections::{BTreeMap, VecDeque};
+#[path = "../common/policy.rs"]
+mod policies;
+
+use std::collections::VecDeque;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,8 +21,8 @@ use axum::{Json, Router};
 use parking_lot::Mutex;
 use serde_json::json;
 use snag_wire::{
-    AppRules, BatchAnswer, Code, EventBatch, FeedbackAnswer, FeedbackSubmission, Organisation,
-    PolicyAnswer, Problem, Replies, Reply, ScreenshotAnswer, SyncRules,
+    AppRules, BatchAnswer, Code, EventBatch, FeedbackAnswer, FeedbackSubmission, PolicyAnswer,
+    Problem, Replies, Reply, ScreenshotAnswer,
 };
 use uuid::Uuid;
 
@@ -70,21 +73,8 @@ impl Drop for Server {
 
 pub fn policy() -> PolicyAnswer {
     PolicyAnswer {
-        version: 1,
-        organisation: Organisation {
-            id: Uuid::from_u128(7),
-            name: "Example".into(),
-            contact: "it@example.com".into(),
-        },
-        k: 5,
-        label_key: "ab".repeat(32),
         apps: AppRules::Deny(vec!["bank".into()]),
-        label_rules: Vec::new(),
-        wanted_labels: Vec::new(),
-        thresholds: BTreeMap::new(),
-        sync: SyncRules::default(),
-        retention: None,
-        next_seq: 1,
+        ..policies::ordinary()
     }
 }
 

@@ -1,5 +1,8 @@
 //! Sync against a server that misbehaves, over real sockets.
 
+#[allow(dead_code, reason = "another test uses the rest")]
+#[path = "../common/click.rs"]
+mod click;
 mod server;
 #[path = "../common/tls.rs"]
 mod tls;
@@ -15,10 +18,8 @@ use snag_agent::sync::{
     CallError, Client, ClientOptions, KnownLabel, LabelStore, PolicyReply, SyncHandle, SyncOptions,
     Trouble, stored_policy,
 };
-use snag_spool::{NewRecord, Place, Spool, SpoolOptions};
-use snag_wire::{
-    DeviceFacts, EnrollRequest, EventKind, EventRecord, LabelHash, LabelKind, PolicyAnswer, Record,
-};
+use snag_spool::{NewRecord, Spool, SpoolOptions};
+use snag_wire::{DeviceFacts, EnrollRequest, LabelHash, LabelKind, PolicyAnswer, Record};
 use tls::{authority, rustls_config};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -26,30 +27,13 @@ use uuid::Uuid;
 const START_MS: i64 = 1_700_000_000_000;
 
 fn event(number: u64) -> NewRecord {
-    NewRecord {
-        at_ms: START_MS + number as i64 * 250,
-        place: Place {
-            session: 1,
-            app: Arc::from(if number.is_multiple_of(3) {
-                "mail"
-            } else {
-                "editor"
-            }),
-            screen: LabelHash([number as u8 % 4; 8]),
-        },
-        path: Vec::new(),
-        record: Record::Event(EventRecord {
-            seq: 0,
-            kind: EventKind::Click,
-            detail: None,
-            role: None,
-            label: None,
-            context: 0,
-            t_ms: 0,
-            count: 1,
-            duration_ms: 0,
-        }),
-    }
+    let app = if number.is_multiple_of(3) {
+        "mail"
+    } else {
+        "editor"
+    };
+    let screen = LabelHash([number as u8 % 4; 8]);
+    click::click(START_MS + number as i64 * 250, app, screen)
 }
 
 struct Device {

@@ -2,6 +2,9 @@
 
 #![allow(unreachable_pub, reason = "a test's module")]
 
+#[path = "../common/policy.rs"]
+mod policies;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read;
 use std::net::SocketAddr;
@@ -17,8 +20,8 @@ use axum::routing::{get, post};
 use flate2::read::GzDecoder;
 use parking_lot::Mutex;
 use snag_wire::{
-    AppRules, BatchAnswer, Code, EnrollAnswer, EventBatch, LabelHash, Organisation, PolicyAnswer,
-    Problem, Record, RecordError, SyncRules,
+    BatchAnswer, Code, EnrollAnswer, EventBatch, LabelHash, PolicyAnswer, Problem, Record,
+    RecordError, SyncRules,
 };
 use uuid::Uuid;
 
@@ -81,24 +84,13 @@ impl Drop for Server {
 pub fn policy(version: u64, wanted: Vec<LabelHash>) -> PolicyAnswer {
     PolicyAnswer {
         version,
-        organisation: Organisation {
-            id: Uuid::from_u128(7),
-            name: "Example".into(),
-            contact: "it@example.com".into(),
-        },
-        k: 5,
-        label_key: "ab".repeat(32),
-        apps: AppRules::Deny(Vec::new()),
-        label_rules: Vec::new(),
         wanted_labels: wanted,
-        thresholds: BTreeMap::new(),
         sync: SyncRules {
             batch_age_ms: 200,
             batch_records: 50,
             policy_interval_ms: 900_000,
         },
-        retention: None,
-        next_seq: 1,
+        ..policies::ordinary()
     }
 }
 
