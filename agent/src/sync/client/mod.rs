@@ -7,25 +7,19 @@
 //! used where the server offers it. Redirects are not followed: no answer may send
 //! a device's token elsewhere.
 
+mod answer;
+mod person;
+
 use std::fmt;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, HeaderMap, IF_NONE_MATCH, RETRY_AFTER,
-};
-use reqwest::{Response, StatusCode};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use snag_wire::{
-    BatchAnswer, EnrollAnswer, EnrollRequest, FeedbackAnswer, PolicyAnswer, Problem, Replies,
-    ScreenshotAnswer,
-};
-use uuid::Uuid;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use snag_wire::{BatchAnswer, EnrollAnswer, EnrollRequest, PolicyAnswer};
 
-use super::backoff::{parse_http_date, parse_retry_after};
 use super::trouble::Trouble;
-use crate::desktop::view::LookView;
+use answer::{failure, read_json, refused, root_cause, send};
+pub use person::Looks;
 
 /// Longest time for a connection: a satellite link takes two seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -288,222 +282,7 @@ impl Client {
     }
 }
 
-/// What a person says, and what others did with it.
-impl Client {
-    /// `POST /v1/feedback`, with exactly these bytes.
-    ///
-    /// # Errors
-    /// As the server or the network says.
-    pub async fn feedback(&self, body: Vec<u8>) -> Result<FeedbackAnswer, CallError> {
-        let request = self
-            .request(reqwest::Method::POST, "/v1/feedback")
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
-        let response = send(request).await?;
-        match response.status() {
-            StatusCode::OK | StatusCode::CREATED => read_json(response).await,
-            _ => Err(failure(response).await),
-        }
-    }
-
-    /// `PUT /v1/feedback/{id}/screenshot`.
-    ///
-    /// # Errors
-    /// As the server or the network says.
-    pub async fn screenshot(
-        &self,
-        id: Uuid,
-        mime: &str,
-        bytes: Vec<u8>,
-    ) -> Result<ScreenshotAnswer, CallError> {
-        let request = self
-            .request(
-                reqwest::Method::PUT,
-                &format!("/v1/feedback/{id}/screenshot"),
-            )
-            .header(CONTENT_TYPE, mime)
-            .body(bytes);
-        let response = send(request).await?;
-        match response.status() {
-            StatusCode::OK | StatusCode::CREATED => read_json(response).await,
-            _ => Err(failure(response).await),
-        }
-    }
-
-    /// `GET /v1/feedback/replies`.
-    ///
-    /// # Errors
-    /// As the server or the network says.
-    pub async fn replies(&self, after: &str) -> Result<Replies, CallError> {
-        let mut path = "/v1/feedback/replies".to_owned();
-        // What the server gave is safe in an address; anything else isn't from it.
-        let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if !after.is_empty() && after.bytes().all(safe) {
-            path = format!("{path}?after={after}");
-        }
-        self.get(&path).await
-    }
-
-    /// `GET /v1/audit/mine`: the newest hundred.
-    ///
-    /// # Errors
-    /// As the server or the network says.
-    pub async fn looks(&self) -> Result<Looks, CallError> {
-        self.get("/v1/audit/mine?limit=100").await
-    }
-
-    /// `DELETE /v1/device/data`: the server forgets this device, and its token with it.
-    ///
-    /// # Errors
-    /// As the server or the network says.
-    pub async fn forget(&self) -> Result<(), CallError> {
-        let response = send(self.request(reqwest::Method::DELETE, "/v1/device/data")).await?;
-        match response.status() {
-            StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(()),
-            _ => Err(failure(response).await),
-        }
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
-        let response = send(self.request(reqwest::Method::GET, path)).await?;
-        match response.status() {
-            StatusCode::OK => read_json(response).await,
-            _ => Err(failure(response).await),
-        }
-    }
-}
-
-/// Who looked at what this device's person said, the newest first.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Looks {
-    /// The acts.
-    pub items: Vec<LookView>,
-}
-
 /// Whether this system has no root certificates that TLS could use.
 fn rustls_roots_missing() -> bool {
     reqwest::Client::builder().no_proxy().build().is_err()
-}
-
-async fn send(request: reqwest::RequestBuilder) -> Result<Response, CallError> {
-    request.send().await.map_err(|error| unreachable(&error))
-}
-
-fn retry(trouble: Trouble, why: impl Into<String>) -> CallError {
-    CallError::Retry {
-        after_ms: None,
-        trouble,
-        why: why.into(),
-    }
-}
-
-/// What went wrong on the way, in words that help.
-fn unreachable(error: &reqwest::Error) -> CallError {
-    let cause = root_cause(error);
-    let trouble = Trouble::of_request(error);
-    let why = if trouble == Trouble::Certificate {
-        format!("the server's certificate is not accepted: {cause}")
-    } else if error.is_timeout() {
-        "the server did not answer in time".to_owned()
-    } else if error.is_connect() {
-        format!("the server can't be reached: {cause}")
-    } else {
-        format!("the connection failed: {cause}")
-    };
-    retry(trouble, why)
-}
-
-/// The innermost error, which says more than "error sending request".
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-async fn failure(response: Response) -> CallError {
-    let status = response.status();
-    let after_ms = retry_after(response.headers());
-    let later = |why: String| CallError::Retry {
-        after_ms,
-        trouble: Trouble::of_status(status),
-        why,
-    };
-    match status {
-        StatusCode::PAYLOAD_TOO_LARGE => CallError::TooLarge,
-        StatusCode::UNAUTHORIZED => later(
-            "the server does not accept this device's token (401); it may have to be enrolled again"
-                .into(),
-        ),
-        StatusCode::REQUEST_TIMEOUT => later("the request took too long to arrive (408)".into()),
-        StatusCode::TOO_MANY_REQUESTS => later("the server asks to wait (429)".into()),
-        _ if status.is_client_error() => refused(response).await,
-        _ if status.is_server_error() => later(format!(
-            "the server can't take records now ({})",
-            status.as_u16()
-        )),
-        // A redirect or an answer of something else on the way, a login page for one.
-        _ => retry(Trouble::Strange, strange(status)),
-    }
-}
-
-fn strange(status: StatusCode) -> String {
-    let status = status.as_u16();
-    format!("something other than the server answered (status {status})")
-}
-
-async fn refused(response: Response) -> CallError {
-    let status = response.status();
-    let problem = read_body(response)
-        .await
-        .ok()
-        .and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
-    let Some(problem) = problem else {
-        // A proxy on the way, a login page: nothing that the server ever said.
-        return retry(Trouble::Strange, strange(status));
-    };
-    let code = serde_json::to_value(problem.code).ok();
-    let code = code.and_then(|code| code.as_str().map(str::to_owned));
-    CallError::Refused {
-        status: status.as_u16(),
-        code: code.unwrap_or_else(|| format!("http_{}", status.as_u16())),
-        message: problem.detail.chars().take(300).collect(),
-    }
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let now = text(DATE)
-        .and_then(parse_http_date)
-        .unwrap_or_else(Timestamp::now);
-    parse_retry_after(text(RETRY_AFTER)?, now)
-}
-
-async fn read_json<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
-    let body = read_body(response).await?;
-    serde_json::from_slice(&body).map_err(|_| {
-        retry(
-            Trouble::Strange,
-            "the server's answer can't be read; a proxy may have replaced it",
-        )
-    })
-}
-
-async fn read_body(mut response: Response) -> Result<Vec<u8>, CallError> {
-    let mut body = Vec::new();
-    while let Some(part) = response
-        .chunk()
-        .await
-        .map_err(|error| unreachable(&error))?
-    {
-        if body.len() + part.len() > ANSWER_BYTES_MAX {
-            return Err(retry(
-                Trouble::Strange,
-                "the server's answer is too large to be one",
-            ));
-        }
-        body.extend_from_slice(&part);
-    }
-    Ok(body)
 }

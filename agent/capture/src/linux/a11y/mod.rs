@@ -4,19 +4,23 @@
 //! text content ever; of an event only its kind and its first number are read, never the data that came with it. A
 //! program that does not answer holds up nobody: each question is a future under its asker's deadline.
 
+mod ask;
+mod event;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use atspi::connection::AccessibilityConnection;
-use atspi::zbus::zvariant::{DynamicType, OwnedObjectPath, Type};
-use atspi::zbus::{Connection, Message};
-use atspi::{Role, State, StateSet};
-use serde::de::DeserializeOwned;
+use atspi::zbus::Connection;
+use atspi::zbus::zvariant::OwnedObjectPath;
+use atspi::{Role, State};
 
 use super::area::Area;
 use super::x::WindowAt;
 use crate::roles;
+use event::EVENTS;
+pub(crate) use event::{Happened, happened};
 
 const ACCESSIBLE: &str = "org.a11y.atspi.Accessible";
 const COMPONENT: &str = "org.a11y.atspi.Component";
@@ -37,42 +41,6 @@ const UNPLACED: i32 = 1 << 24;
 const POPUP_OFF: i64 = 64;
 /// A process that had no accessible program is not asked for again for this long.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-
-/// The kinds of events that may be answers of a program, as AT-SPI registers them: events for the registry, then the
-/// signal that they come as. Changes of text are left out on purpose: their signals carry the text itself. A redraw
-/// outside the clicked element tells of them.
-const EVENTS: [(&str, &str, &str); 6] = [
-    (
-        "object:state-changed",
-        "org.a11y.atspi.Event.Object",
-        "StateChanged",
-    ),
-    (
-        "object:children-changed",
-        "org.a11y.atspi.Event.Object",
-        "ChildrenChanged",
-    ),
-    (
-        "object:property-change",
-        "org.a11y.atspi.Event.Object",
-        "PropertyChange",
-    ),
-    (
-        "object:selection-changed",
-        "org.a11y.atspi.Event.Object",
-        "SelectionChanged",
-    ),
-    (
-        "object:visible-data-changed",
-        "org.a11y.atspi.Event.Object",
-        "VisibleDataChanged",
-    ),
-    (
-        "document:load-complete",
-        "org.a11y.atspi.Event.Document",
-        "LoadComplete",
-    ),
-];
 
 /// One accessible object: the program's name on the bus and the object's path in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -103,18 +71,6 @@ pub(crate) struct Found {
     pub(crate) place: Vec<i32>,
     /// On the screen; none where the program does not say.
     pub(crate) area: Option<Area>,
-}
-
-/// What an event says, as far as it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Happened {
-    pub(crate) object: Object,
-    /// The signal, such as `StateChanged`.
-    pub(crate) signal: String,
-    /// Its kind, such as `focused`.
-    pub(crate) kind: String,
-    /// Its first number: 1 where a state was gained.
-    pub(crate) detail: i32,
 }
 
 pub(crate) struct A11y {
@@ -391,133 +347,4 @@ impl A11y {
         }
         Ok(Some(current))
     }
-
-    async fn children(&self, object: &Object) -> Result<Vec<Object>, Failure> {
-        let children: Vec<(String, OwnedObjectPath)> =
-            self.call(object, ACCESSIBLE, "GetChildren", &()).await?;
-        Ok(children
-            .into_iter()
-            .take(MAX_CHILDREN)
-            .filter_map(Object::new)
-            .collect())
-    }
-
-    async fn states(&self, object: &Object) -> Result<StateSet, Failure> {
-        self.call(object, ACCESSIBLE, "GetState", &()).await
-    }
-
-    async fn parent(&self, object: &Object) -> Result<Option<Object>, Failure> {
-        let value = self.property(object, "Parent").await?;
-        Ok(<(String, OwnedObjectPath)>::try_from(value)
-            .ok()
-            .and_then(Object::new))
-    }
-
-    async fn name(&self, object: &Object) -> Result<String, Failure> {
-        Ok(String::try_from(self.property(object, "Name").await?).unwrap_or_default())
-    }
-
-    async fn place(&self, object: &Object) -> Result<Vec<i32>, Failure> {
-        let mut place = Vec::new();
-        let mut current = object.clone();
-        for _ in 0..MAX_DEPTH {
-            if current.path == ROOT {
-                break;
-            }
-            place.push(
-                self.call(&current, ACCESSIBLE, "GetIndexInParent", &())
-                    .await?,
-            );
-            match self.parent(&current).await? {
-                Some(parent) => current = parent,
-                None => break,
-            }
-        }
-        // The window's own index depends on which windows are open: a second window of a kind has the same elements.
-        place.pop();
-        place.reverse();
-        Ok(place)
-    }
-
-    async fn property(
-        &self,
-        object: &Object,
-        name: &str,
-    ) -> Result<atspi::zbus::zvariant::OwnedValue, Failure> {
-        self.call(
-            object,
-            "org.freedesktop.DBus.Properties",
-            "Get",
-            &(ACCESSIBLE, name),
-        )
-        .await
-    }
-
-    async fn call<B, R>(
-        &self,
-        object: &Object,
-        interface: &str,
-        method: &str,
-        body: &B,
-    ) -> Result<R, Failure>
-    where
-        B: serde::Serialize + DynamicType,
-        R: DeserializeOwned + Type,
-    {
-        let reply = self
-            .connection
-            .call_method(
-                Some(object.bus.as_str()),
-                object.path.as_str(),
-                Some(interface),
-                method,
-                body,
-            )
-            .await?;
-        reply.body().deserialize()
-    }
-}
-
-/// Reads of an event what may be read; none where the message is no event.
-pub(crate) fn happened(message: &Message) -> Option<Happened> {
-    let header = message.header();
-    let interface = header.interface()?;
-    if !interface.starts_with("org.a11y.atspi.Event.") {
-        return None;
-    }
-    let (kind, detail) = kind_and_detail(message)?;
-    Some(Happened {
-        object: Object {
-            bus: header.sender()?.to_string(),
-            path: header.path()?.to_string(),
-        },
-        signal: header.member()?.to_string(),
-        kind,
-        detail,
-    })
-}
-
-/// The first two fields of an event's body, read by hand: its further fields may carry texts, which are nobody's
-/// business here. D-Bus: a string is its length, its bytes and a zero; a number is aligned to four bytes.
-fn kind_and_detail(message: &Message) -> Option<(String, i32)> {
-    let body = message.body();
-    let data = body.data();
-    let bytes: &[u8] = data.bytes();
-    let little = message.primary_header().endian_sig() == atspi::zbus::message::EndianSig::Little;
-    let number = |at: usize| -> Option<u32> {
-        let four: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
-        Some(if little {
-            u32::from_le_bytes(four)
-        } else {
-            u32::from_be_bytes(four)
-        })
-    };
-    let length = usize::try_from(number(0)?)
-        .ok()
-        .filter(|length| *length <= 64)?;
-    let kind = std::str::from_utf8(bytes.get(4..4 + length)?)
-        .ok()?
-        .to_owned();
-    let at = (4 + length + 1).next_multiple_of(4);
-    Some((kind, i32::from_ne_bytes(number(at)?.to_ne_bytes())))
 }
