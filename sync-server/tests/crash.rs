@@ -144,6 +144,6 @@ async fn nothing_is_lost_or_doubled_by_kills() {
         .await
         .expect("a report");
     assert_eq!(report.differences, []);
-    assert_eq!(report.rollups.len(), 12);
+    assert_eq!(report.rollups.len(), 9);
     warehouse.close().await;
 }
