@@ -422,6 +422,8 @@ pub fn quit(app: &Arc<App>) {
     app.is_ending.store(true, Ordering::Release);
     let ending = Arc::clone(app);
     app.runtime.spawn(async move {
+        // While the host can still keep what was written in it.
+        ending.windows.close(Window::Feedback).await;
         if let Some(host) = ending.host_now() {
             host.stop().await;
         }

@@ -29,6 +29,9 @@ use crate::window::Window;
 /// How long the process waits for another window after the last one was closed: closing one often opens the next.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// Longest time that the end of the app waits for a window: somewhat longer than a window itself may take.
+const CLOSING: Duration = Duration::from_secs(2);
+
 /// The program that draws the windows; it lies beside this one.
 const PROGRAM: &str = "snag-windows";
 
@@ -166,6 +169,22 @@ impl Windows {
     /// Ends the process, if there is one.
     pub fn end(&self) {
         self.state.lock().end();
+    }
+
+    /// Closes a window, and waits until it has kept what was put into it; not for longer than a person would.
+    pub async fn close(&self, window: Window) {
+        if !self.is_open(window) {
+            return;
+        }
+        self.tell(&ToWindows::Close { window }, &[]);
+        let closed = async {
+            while self.is_open(window) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(CLOSING, closed).await.is_err() {
+            tracing::warn!(window = window.label(), "the window doesn't close");
+        }
     }
 
     /// Whether a window is open, or is being opened.

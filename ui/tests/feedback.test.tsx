@@ -67,6 +67,30 @@ describe("the form", () => {
     expect(order.lastIndexOf("feedback_save_draft")).toBeLessThan(order.indexOf("feedback_send"));
   });
 
+  it("keeps what is written without a pause", async () => {
+    const { user, calls } = await open("feedback");
+    const typed = "no pause ".repeat(6);
+    const begin = Date.now();
+    for (const letter of typed) {
+      await user.keyboard(letter);
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    expect(Date.now() - begin).toBeGreaterThan(1000);
+    // Once in the middle at least, and not with each letter.
+    const drafted = drafts(calls("feedback_save_draft"));
+    expect(drafted.length).toBeGreaterThan(0);
+    expect(drafted.length).toBeLessThan(typed.length / 2);
+    await waitFor(() => expect(last(drafts(calls("feedback_save_draft"))).description).toBe(typed));
+  });
+
+  it("keeps the draft when it is closed from outside, and closes then", async () => {
+    const { user, calls, demo } = await open("feedback");
+    await user.keyboard("half a thought");
+    demo.emit("leave", null);
+    await waitFor(() => expect(demo.closed()).toBe(true));
+    expect(last(drafts(calls("feedback_save_draft"))).description).toBe("half a thought");
+  });
+
   it("closes with Esc and keeps the draft first", async () => {
     const { user, calls, demo } = await open("feedback");
     await user.keyboard("half a thought{Escape}");

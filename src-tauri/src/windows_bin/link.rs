@@ -208,7 +208,7 @@ fn asked(invoke: Invoke<Wry>) -> bool {
         let window = app.get_webview_window(webview.label());
         let answer = match (command.as_str(), window) {
             ("close_window", Some(window)) => window
-                .close()
+                .destroy()
                 .map(|()| InvokeResponseBody::Json("null".to_owned()))
                 .map_err(|error| refusal(&unknown(error))),
             ("export_json", Some(window)) => export(&app, &link, &window).await,

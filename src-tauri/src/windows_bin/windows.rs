@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use snag_agent::desktop::view::Theme;
 use snag_desktop::window::Window;
-use tauri::{AppHandle, LogicalSize, Manager, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{
+    AppHandle, Emitter, LogicalSize, Manager, WebviewUrl, WebviewWindowBuilder, WindowEvent,
+};
 
 use crate::link::Link;
+
+/// Longest time that a window takes to keep what was put into it, before it is closed for it.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// A window's size before the person chose one, and the least that it can be used at; in logical pixels.
 fn usual_and_least(window: Window) -> [(u32, u32); 2] {
@@ -144,6 +150,10 @@ pub(crate) fn open(
                 let size: LogicalSize<u32> = size.to_logical(scale);
                 sizes.note(window, (size.width, size.height));
             }
+            WindowEvent::CloseRequested { api, .. } if window == Window::Feedback => {
+                api.prevent_close();
+                leave(&handle, window);
+            }
             WindowEvent::Destroyed => {
                 sizes.store();
                 handle.state::<Arc<Link>>().closed(window);
@@ -152,6 +162,23 @@ pub(crate) fn open(
         }
     });
     Ok(())
+}
+
+/// Lets a window keep what was put into it in its last moments: it closes itself, or is closed where it doesn't.
+fn leave(app: &AppHandle, window: Window) {
+    let Some(open) = app.get_webview_window(window.label()) else {
+        return;
+    };
+    if let Err(error) = app.emit_to(window.label(), "leave", ()) {
+        tracing::warn!(%error, "the window can't be told that it closes");
+    }
+    tauri::async_runtime::spawn(async move {
+        tokio::time::sleep(LEAVING).await;
+        // Mostly it is gone by now, and this is said of a window that isn't there.
+        if let Err(error) = open.destroy() {
+            tracing::debug!(%error, "the window is gone");
+        }
+    });
 }
 
 #[cfg(test)]

@@ -73,6 +73,8 @@ export const openWindow = (name: WindowName) => call<null>("open_window", { name
 
 export const closeWindow = () => call<null>("close_window");
 export const onOverview = (heard: (overview: Overview) => void) => transport().listen("overview", heard);
+/** The window was asked to close, and keeps first what it has to. */
+export const onLeave = (heard: () => void) => transport().listen("leave", () => heard());
 export const onFeedbackForm = (heard: () => void) => transport().listen("feedback-form", () => heard());
 
 /** What a refused command says; anything else that was thrown becomes a sentence, too. */

@@ -17,6 +17,8 @@ export type Events = {
   overview: Overview;
   /** A new occasion reached a form that is open. */
   "feedback-form": null;
+  /** The window was asked to close, by the window manager or the end of the app. */
+  leave: null;
 };
 
 export type Transport = {

@@ -47,6 +47,7 @@ function Refused({ thrown }: { thrown: unknown }) {
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, []);
+  useEffect(() => whenLeft(client.closeWindow), []);
   return (
     <main className="page">
       <Problem sentence={client.asSentence(thrown)} />
@@ -140,6 +141,8 @@ function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) 
     await flush();
     await client.closeWindow();
   }, [arrived, flush, latest]);
+
+  useEffect(() => whenLeft(leave), [leave]);
 
   const discard = async () => {
     try {
@@ -304,6 +307,21 @@ function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) 
       )}
     </main>
   );
+}
+
+/** Does this when the window is asked to close from outside; the answer ends it. */
+function whenLeft(leave: () => Promise<unknown>): () => void {
+  let gone = false;
+  let end: (() => void) | undefined;
+  client
+    .onLeave(() => void leave())
+    .then((stop) => (gone ? stop() : (end = stop)))
+    // Without the event the window is closed for it.
+    .catch(() => undefined);
+  return () => {
+    gone = true;
+    end?.();
+  };
 }
 
 function useLatest<T>(ref: { current: T }): () => T {

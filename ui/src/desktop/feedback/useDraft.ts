@@ -70,8 +70,8 @@ export function useDraft(first: Draft | null) {
         ahead.current = { ...ahead.current, ...change };
         return;
       }
-      if (timer.current) clearTimeout(timer.current);
-      timer.current = setTimeout(() => void flush(), SAVE_AFTER_MS);
+      // Not put off by the next letter: who types without a pause would lose all of it.
+      timer.current ??= setTimeout(() => void flush(), SAVE_AFTER_MS);
     },
     [flush],
   );
@@ -79,6 +79,7 @@ export function useDraft(first: Draft | null) {
   /** Takes another draft as it stands on disk, in place of one that the person changed nothing of. */
   const replace = useCallback((next: Draft) => {
     if (timer.current) clearTimeout(timer.current);
+    timer.current = null;
     latest.current = next;
     given.current = next;
     kept.current = next;
