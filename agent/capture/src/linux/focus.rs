@@ -17,7 +17,8 @@ use crate::health::{Source, SourceState};
 use crate::queue::{Focused, What};
 use crate::window::Told;
 
-/// How often the focus is asked for where no window manager tells of it.
+/// How often the focus is asked for where no window manager tells of it. Not more seldom while nobody is there: the
+/// first keys into a program that is left out must not be counted for the one before.
 const FOCUS_POLL: Duration = Duration::from_millis(500);
 const FOREVER: Duration = Duration::from_secs(3_600);
 
