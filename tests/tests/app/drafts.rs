@@ -63,6 +63,9 @@ fn write(driver: &Driver, hand: &Hand, words: &str) -> Result<()> {
     let before = text(driver)?;
     driver.click("//textarea")?;
     driver.eval("const t = document.querySelector('textarea'); t.setSelectionRange(1e6, 1e6)")?;
+    driver.until("the keys to be the form's", || {
+        Ok((driver.eval("return document.hasFocus()")? == true).then_some(()))
+    })?;
     hand.type_text(words);
     shows(driver, &format!("{before}{words}"))
 }

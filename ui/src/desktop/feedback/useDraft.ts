@@ -49,7 +49,8 @@ export function useDraft(first: Draft | null) {
       .then(() => feedbackSaveDraft(now))
       .then(
         () => {
-          setSaved(true);
+          // Not said of letters that came while it was written.
+          setSaved(latest.current === now);
           setProblem(null);
         },
         (thrown: unknown) => {
