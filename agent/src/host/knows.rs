@@ -1,6 +1,7 @@
 //! What Snag knows: the day, what waits, what was sent and refused, who looked; and how to be rid of it.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,6 @@ use snag_wire::Record;
 use super::Host;
 use super::device::sender;
 use super::shared::server_problem;
-use crate::config::write_private;
 use crate::desktop::journal::{self, Teller};
 use crate::desktop::view::{
     Conversation, Day, LookView, RecordPage, RecordView, SentBatch, Sentence, Settings,
@@ -290,7 +290,7 @@ impl Host {
             settings: self.settings(),
         };
         let bytes = serde_json::to_vec_pretty(&export).map_err(|error| unknown(&error))?;
-        write_private(path, &bytes).map_err(|error| {
+        write_beside(path, &bytes).map_err(|error| {
             Sentence::new("problem.export_failed", [("reason", error.to_string())])
         })
     }
@@ -307,6 +307,19 @@ struct Export {
     sent: Vec<SentBatch>,
     said: Vec<Conversation>,
     settings: Settings,
+}
+
+/// Writes a file in a folder of the person's, whole or not at all and for them alone: the name that it has meanwhile is
+/// none of theirs.
+fn write_beside(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::Builder::new()
+        .prefix(".snag-export-")
+        .tempfile_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 fn unknown(error: &serde_json::Error) -> Sentence {

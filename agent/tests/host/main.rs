@@ -383,8 +383,12 @@ async fn pauses_settings_and_asking_to_be_forgotten() {
         CaptureState::Paused { .. }
     ));
     assert_eq!(host.knows_looked().await.unwrap()[0].actor, "user:ada");
+    // A file of the person's, beside it, is theirs.
+    let beside = folder.path().join("export.tmp");
+    std::fs::write(&beside, "theirs").unwrap();
     host.export_json(&folder.path().join("export.json"))
         .unwrap();
+    assert_eq!(std::fs::read_to_string(&beside).unwrap(), "theirs");
     let export = std::fs::read_to_string(folder.path().join("export.json")).unwrap();
     assert!(export.contains("\"waiting\"") && !export.contains(TOKEN));
     host.request_deletion().await.unwrap();
