@@ -185,6 +185,14 @@ describe("what Snag knows", () => {
     expect(screen.getByText(/^35 records wait/)).toBeTruthy();
   });
 
+  it("follows what is sent meanwhile", async () => {
+    const { user, demo } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await screen.findByRole("checkbox", { name: "Choose record 690" });
+    await demo.transport.invoke("sync_now");
+    await waitFor(() => expect(screen.queryByRole("checkbox", { name: "Choose record 690" })).toBeNull());
+  });
+
   it("deletes what was refused after asking", async () => {
     const { user, calls } = await open("knows");
     await user.click(screen.getByRole("tab", { name: /Refused/ }));

@@ -1,5 +1,5 @@
 import { ActionIcon, Button, NativeSelect, Tabs, TextInput } from "@mantine/core";
-import { useCallback, useState, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Export, Left, Right, Search, Trash } from "../../design/icons";
@@ -61,6 +61,14 @@ export function KnowsWindow({ overview }: WindowProps) {
     day.again();
     sent.again();
   };
+
+  // What was sent while the window is open waits no more.
+  const sentAt = overview?.last_sent_at;
+  const shownSentAt = useRef(sentAt);
+  useEffect(() => {
+    if (shownSentAt.current !== undefined && shownSentAt.current !== sentAt) renew();
+    shownSentAt.current = sentAt;
+  });
 
   const days = day.value?.days ?? [];
   const shown = day.value?.date;
