@@ -3,7 +3,7 @@
 #
 #   make run      start the server (embedded ClickHouse) and the app on this desktop
 #   make test     every test, those that need a display included
-#   make build    the three programs, optimised
+#   make build    the programs, optimised
 #   make ui       the windows of the app (ui/dist)
 #   make screenshots   every window at two sizes, light and dark, into target/screenshots
 #   make bench    the figures of BENCHMARKS.md

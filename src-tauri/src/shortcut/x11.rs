@@ -161,7 +161,7 @@ impl Display {
 
     /// Waits for presses until the display is gone.
     fn follow(&self, pressed: &impl Fn()) -> Result<std::convert::Infallible, ConnectionError> {
-        const HELD_DOWN: u16 = 1 | 4 | 8 | 64;
+        let compared = ModMask::SHIFT | ModMask::CONTROL | ModMask::M1 | ModMask::M4;
         let mut released_at_ms = None;
         loop {
             match self.connection.wait_for_event()? {
@@ -169,7 +169,8 @@ impl Display {
                     let held = *self.held.lock();
                     let is_ours = held.is_some_and(|held| {
                         held.keycode == press.detail
-                            && u16::from(held.keys.modifiers) == u16::from(press.state) & HELD_DOWN
+                            && u16::from(held.keys.modifiers)
+                                == u16::from(press.state) & u16::from(compared)
                     });
                     // A key that is kept down comes as releases and presses of the same moment.
                     if is_ours && released_at_ms != Some(press.time) {
