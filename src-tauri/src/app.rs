@@ -38,6 +38,8 @@ const AUTOMATION: &str = "TAURI_WEBVIEW_AUTOMATION";
 /// What the app was started with.
 #[derive(Debug, Clone)]
 pub struct Start {
+    /// Where this program lies: asked at the start, since an upgrade takes the file away under a running app.
+    pub program: PathBuf,
     /// The agent's folder.
     pub paths: Paths,
     /// Whether the folder was named on the command line.
@@ -127,7 +129,7 @@ fn not_ready() -> Sentence {
 /// # Errors
 /// When a part of it is missing, or the system gives no threads or no toolkit.
 pub fn run(start: Start, first: First) -> Result<(), String> {
-    let windows = Windows::find()?;
+    let windows = Windows::find(&start.program)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("snag")
@@ -261,7 +263,12 @@ fn before_the_host() -> Overview {
 /// Follows the host for as long as the app runs: the tray, the windows, what it was started for.
 async fn follow(app: Arc<App>, has_icon: bool) {
     let Ok(host) = app.host().await else {
-        tracing::error!("the agent didn't start in time");
+        let sentence = format!("Snag can't start: {}", app.words().sentence(&not_ready()));
+        if let Err(error) =
+            tokio::task::spawn_blocking(move || notices::cannot_start(&sentence)).await
+        {
+            tracing::error!(%error, "the person wasn't told");
+        }
         quit(&app);
         return;
     };

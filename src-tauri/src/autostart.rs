@@ -22,8 +22,7 @@ pub fn set(app: &App, wanted: bool) -> Result<(), Sentence> {
     let made = folder().and_then(|folder| {
         let path = folder.join(ENTRY);
         if wanted {
-            let content = entry(&std::env::current_exe()?, &app.start);
-            write(&folder, &path, &content)
+            write(&folder, &path, &entry(&app.start))
         } else {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -35,7 +34,8 @@ pub fn set(app: &App, wanted: bool) -> Result<(), Sentence> {
 }
 
 /// At the start: the setting is what holds, once the person has read the first page. A folder of its own is a
-/// trial, which leaves the session as it is.
+/// trial, which leaves the session as it is; and an entry that is there stays as the session's own settings left it,
+/// which may have switched it off.
 pub fn follow_setting(app: &Arc<App>, host: &Host) {
     use snag_agent::desktop::view::CaptureState::{NotAcknowledged, NotEnrolled};
     if app.start.named_folder.is_some()
@@ -43,7 +43,11 @@ pub fn follow_setting(app: &Arc<App>, host: &Host) {
     {
         return;
     }
-    if let Err(sentence) = set(app, host.settings().autostart.value) {
+    let wanted = host.settings().autostart.value;
+    if wanted && folder().is_ok_and(|folder| folder.join(ENTRY).exists()) {
+        return;
+    }
+    if let Err(sentence) = set(app, wanted) {
         tracing::warn!(
             key = sentence.key,
             "starting with the computer couldn't be changed"
@@ -64,8 +68,8 @@ fn folder() -> io::Result<PathBuf> {
 }
 
 /// The session starts the app hidden: a window that nobody asked for is in the way.
-fn entry(program: &Path, start: &Start) -> String {
-    let mut command = format!("{} --hidden", quoted(program));
+fn entry(start: &Start) -> String {
+    let mut command = format!("{} --hidden", quoted(&start.program));
     if let Some(folder) = &start.named_folder {
         command.push_str(" --data-dir ");
         command.push_str(&quoted(folder));
@@ -91,11 +95,8 @@ fn quoted(path: &Path) -> String {
     argument
 }
 
-/// Whole or not at all; not touched where it says so already.
+/// Whole or not at all.
 fn write(folder: &Path, path: &Path, content: &str) -> io::Result<()> {
-    if std::fs::read_to_string(path).is_ok_and(|there| there == content) {
-        return Ok(());
-    }
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(content.as_bytes())?;
@@ -115,24 +116,16 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_once() {
+    fn an_entry_is_written_whole() {
         let folder = tempfile::tempdir().expect("a folder");
         let (inner, path) = (
             folder.path().join("autostart"),
             folder.path().join("autostart/x"),
         );
-        write(&inner, &path, "one").expect("written");
-        let before = std::fs::metadata(&path)
-            .and_then(|data| data.modified())
-            .expect("there");
-        write(&inner, &path, "one").expect("the same");
-        assert_eq!(
-            std::fs::metadata(&path)
-                .and_then(|data| data.modified())
-                .expect("there"),
-            before
-        );
-        write(&inner, &path, "two").expect("written");
-        assert_eq!(std::fs::read_to_string(&path).expect("text"), "two");
+        for content in ["a longer one", "two"] {
+            write(&inner, &path, content).expect("written");
+            assert_eq!(std::fs::read_to_string(&path).expect("text"), content);
+        }
+        assert_eq!(std::fs::read_dir(&inner).expect("a folder").count(), 1);
     }
 }

@@ -70,8 +70,12 @@ fn start(cli: Cli) -> Result<(), String> {
     let named_folder = cli
         .data_dir
         .map(|folder| std::path::absolute(&folder).unwrap_or(folder));
+    let program = std::env::current_exe().map_err(|error| {
+        format!("Snag can't start: this program's folder isn't known ({error}).")
+    })?;
     app::run(
         Start {
+            program,
             paths,
             named_folder,
             request,

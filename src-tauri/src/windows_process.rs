@@ -12,7 +12,7 @@ use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,14 +74,12 @@ impl State {
 }
 
 impl Windows {
-    /// Finds the program, and starts nothing yet.
+    /// Finds the program beside the app's, and starts nothing yet.
     ///
     /// # Errors
     /// It isn't there: a sentence that says what to do.
-    pub fn find() -> Result<Self, String> {
-        let path = std::env::current_exe()
-            .map(|this| this.with_file_name(PROGRAM))
-            .map_err(|error| format!("this program's folder isn't known ({error})"))?;
+    pub fn find(app: &Path) -> Result<Self, String> {
+        let path = app.with_file_name(PROGRAM);
         let file = File::open(&path).map_err(|error| {
             format!(
                 "{} can't be opened ({error}). It belongs to Snag; install Snag anew.",
