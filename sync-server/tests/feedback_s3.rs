@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use harness::Server;
+use harness::{Server, put_object};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::Timestamp;
 use s3s::auth::SimpleAuth;
@@ -67,20 +67,19 @@ async fn objects_go_to_and_come_from_s3() {
     let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
     let hash = "ab".repeat(32);
     assert_eq!(objects.get(one, &hash).await.expect("an answer"), None);
-    objects
-        .put(one, &hash, Bytes::from_static(b"picture"))
-        .await
-        .expect("stored");
-    objects
-        .put(one, &hash, Bytes::from_static(b"picture"))
+    // What is staged is no object yet.
+    let staged = objects.stage(Bytes::from_static(b"picture")).await;
+    let staged = staged.expect("staged");
+    assert_eq!(objects.get(one, &hash).await.expect("an answer"), None);
+    staged.publish(one, &hash).await.expect("stored");
+    put_object(&objects, one, &hash, &b"picture"[..])
         .await
         .expect("stored again");
     objects
         .put_thumbnail(one, &hash, Bytes::from_static(b"small"))
         .await
         .expect("stored");
-    objects
-        .put(two, &hash, Bytes::from_static(b"theirs"))
+    put_object(&objects, two, &hash, &b"theirs"[..])
         .await
         .expect("stored");
     let path = format!("pictures/snag/eu/{one}/ab/{hash}");
@@ -115,7 +114,11 @@ async fn objects_go_to_and_come_from_s3() {
     // A wrong key is an error, not an empty store.
     let stranger = Objects::s3(&settings(&endpoint, "wrong")).expect("a store");
     assert!(stranger.get(two, &hash).await.is_err());
-    assert!(stranger.put(two, &hash, Bytes::new()).await.is_err());
+    assert!(
+        put_object(&stranger, two, &hash, Bytes::new())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::body::Body;
 use axum::http::{Request, header};
 use bytes::Bytes;
-use harness::{Answer, Device, Server, mixed};
+use harness::{Answer, Device, Server, mixed, put_object};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use snag_server::orgs::{OrgPolicy, RetentionRules};
@@ -86,7 +86,9 @@ async fn picture(server: &Server, id: Uuid, digit: char, size: usize) -> String 
     let hash = digit.to_string().repeat(64);
     let objects = &server.state.objects;
     let bytes = Bytes::from(vec![1; size]);
-    objects.put(org, &hash, bytes).await.expect("stored");
+    put_object(objects, org, &hash, bytes)
+        .await
+        .expect("stored");
     let bytes = Bytes::from(vec![1; 10]);
     objects
         .put_thumbnail(org, &hash, bytes)
@@ -365,7 +367,9 @@ async fn orphans_are_found_both_ways() {
     let (org, objects) = (server.org.org, &server.state.objects);
     let orphan = "d".repeat(64);
     let bytes = Bytes::from_static(b"nobody's");
-    objects.put(org, &orphan, bytes).await.expect("stored");
+    put_object(objects, org, &orphan, bytes)
+        .await
+        .expect("stored");
     let thumbnail = "e".repeat(64);
     let bytes = Bytes::from_static(b"left");
     objects
@@ -397,7 +401,9 @@ async fn orphans_are_found_both_ways() {
     assert!(metrics.contains("\nsnag_screenshots_missing 1\n"));
     assert!(metrics.contains("\nsnag_orphans_deleted_total 2\n"));
     let bytes = Bytes::from_static(b"back");
-    objects.put(org, &named, bytes).await.expect("stored");
+    put_object(objects, org, &named, bytes)
+        .await
+        .expect("stored");
     let report = orphans::look(&server.state).await.expect("a look");
     assert_eq!(report.rows_missing, 0);
     assert_eq!(server.sql(marked).await, "0\t1");

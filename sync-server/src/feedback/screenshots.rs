@@ -1,8 +1,9 @@
 //! `PUT` and `GET /v1/feedback/{id}/screenshot`: a picture, stored once beside its item.
 //!
 //! ```text
-//! PUT → auth (the submitting device) → body (capped) → image::look → image::decode
-//!   → object store (durable) → row of `screenshots` → answer → thumbnail, `feedback.screenshot`
+//! PUT → auth (the submitting device) → body (capped) → image::look
+//!   → image::decode, and beside it the bytes to the disk (staged, no object yet)
+//!   → object (durable) → row of `screenshots` → answer → thumbnail, `feedback.screenshot`
 //! ```
 //!
 //! The row of `screenshots` is what counts. The thumbnail and the item's own column follow
@@ -36,6 +37,7 @@ use super::image::{self, Kind, Picture};
 use super::rows;
 use crate::auth::{DeviceAuth, Viewer};
 use crate::metrics::StatusLabels;
+use crate::objects::Staged;
 use crate::orgs::Org;
 use crate::{ApiError, AppState, audit, db};
 
@@ -183,7 +185,8 @@ async fn take(
     let id = id.parse().map_err(|_| not_found())?;
     let claimed = claimed_kind(request.headers())?;
     refuse_large(request.headers())?;
-    let device = match state.submissions.recent(auth.org.id, id) {
+    let recent = state.submissions.recent(auth.org.id, id);
+    let device = match recent {
         Some(known) => Some(known.device),
         None => submitter(state, &auth.org, id).await?,
     };
@@ -208,22 +211,30 @@ async fn take(
             ),
         ));
     }
-    let hash = {
+    let judge = {
         let bytes = bytes.clone();
-        shared
-            .on_pixels(&picture, move || {
-                image::decode(&bytes, &picture)?;
-                Ok::<_, image::Fault>(hex::encode(Sha256::digest(&bytes)))
-            })
-            .await??
+        shared.on_pixels(&picture, move || {
+            image::decode(&bytes, &picture)?;
+            Ok::<_, image::Fault>(hex::encode(Sha256::digest(&bytes)))
+        })
     };
+    // What is most likely the item's first picture waits for the disk while it is judged.
+    let first = recent.is_some_and(|known| !known.has_screenshot);
+    let stage = async {
+        match first {
+            true => Some(state.objects.stage(bytes.clone()).await),
+            false => None,
+        }
+    };
+    let (hash, staged) = tokio::join!(judge, stage);
+    let (hash, staged) = (hash??, staged.transpose()?);
     let answer = ScreenshotAnswer {
         sha256: hash,
         size_bytes: bytes.len() as u64,
         width: picture.width,
         height: picture.height,
     };
-    let new = store(state, auth, id, &picture, bytes, &answer).await?;
+    let new = store(state, auth, id, &picture, (staged, bytes), &answer).await?;
     let status = if new {
         StatusCode::CREATED
     } else {
@@ -238,7 +249,7 @@ async fn store(
     auth: &DeviceAuth,
     id: Uuid,
     picture: &Picture,
-    bytes: Bytes,
+    (staged, bytes): (Option<Staged>, Bytes),
     answer: &ScreenshotAnswer,
 ) -> Result<bool, ApiError> {
     let shared = &state.screenshots;
@@ -262,7 +273,11 @@ async fn store(
     if before.is_some() && state.objects.size(auth.org.id, hash).await?.is_some() {
         return Ok(false);
     }
-    state.objects.put(auth.org.id, hash, bytes).await?;
+    let staged = match staged {
+        Some(staged) => staged,
+        None => state.objects.stage(bytes).await?,
+    };
+    staged.publish(auth.org.id, hash).await?;
     state.submissions.note_screenshot(auth.org.id, id);
     let now_ms = state.now().as_millisecond();
     let row = rows::screenshot(&auth.org, id, answer, picture.kind.media_type(), now_ms);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -19,15 +19,28 @@ use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use snag_server::control::{self, NewOrg, OrgCreated};
+use snag_server::objects::{Objects, ObjectsError};
 use snag_server::orgs::OrgPolicy;
 use snag_server::state::{Clock, Settings};
 use snag_server::{AppState, router};
 use snag_warehouse::{EmbeddedOptions, Query, Warehouse};
 use tower::ServiceExt as _;
+use uuid::Uuid;
 
 /// The library runs one engine a process: tests share a folder, each with a database.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
 static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// Stores a picture as a request does.
+pub async fn put_object(
+    objects: &Objects,
+    org: Uuid,
+    hash: &str,
+    bytes: impl Into<Bytes>,
+) -> Result<(), ObjectsError> {
+    let staged = objects.stage(bytes.into()).await?;
+    staged.publish(org, hash).await
+}
 
 /// A server with one organisation.
 pub struct Server {

@@ -4,12 +4,18 @@
 //! its thumbnail by the same and `.thumb.webp`. The same picture sent twice is one object
 //! of its organisation; no two organisations share one.
 //!
+//! A picture is on its way to the disk ([`Objects::stage`]) before it is known to be one,
+//! and becomes an object ([`Staged::publish`]) when it is.
+//!
 //! **Invariants:**
-//! - What [`Objects::put`] returned for is durable: a row may name it.
+//! - What [`Staged::publish`] returned for is durable: a row may name it.
 //! - An object is deleted while [`Objects::gate`] is held for writing and no row names it;
 //!   whoever puts one holds the gate for reading until its row is stored.
 
+mod staged;
+
 use std::error::Error as _;
+use std::io;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +34,7 @@ use object_store::{
 };
 use uuid::Uuid;
 
+use self::staged::{Folder, StagedFile};
 use crate::ApiError;
 
 /// What follows a picture's name in its thumbnail's.
@@ -51,18 +58,30 @@ impl From<object_store::Error> for ObjectsError {
     fn from(error: object_store::Error) -> Self {
         let mut source = error.source();
         while let Some(cause) = source {
-            if let Some(io) = cause.downcast_ref::<std::io::Error>()
-                && matches!(
-                    io.kind(),
-                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-                )
-            {
+            if cause.downcast_ref().is_some_and(is_full) {
                 return Self::Full(error.to_string());
             }
             source = cause.source();
         }
         Self::Failed(error.to_string())
     }
+}
+
+impl From<io::Error> for ObjectsError {
+    fn from(error: io::Error) -> Self {
+        if is_full(&error) {
+            Self::Full(error.to_string())
+        } else {
+            Self::Failed(error.to_string())
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 impl From<ObjectsError> for ApiError {
@@ -117,6 +136,8 @@ pub struct Listed {
 #[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
+    /// The folder, where they are in one.
+    folder: Option<Arc<Folder>>,
     /// See the module's invariants.
     pub gate: Arc<tokio::sync::RwLock<()>>,
     what: Arc<str>,
@@ -132,6 +153,7 @@ impl Objects {
     fn new(store: Arc<dyn ObjectStore>, what: impl Into<Arc<str>>) -> Self {
         Self {
             store,
+            folder: None,
             gate: Arc::default(),
             what: what.into(),
         }
@@ -154,7 +176,11 @@ impl Objects {
         let store = LocalFileSystem::new_with_prefix(folder)
             .with_context(|| format!("can't use {shown}"))?
             .with_fsync(fsync);
-        Ok(Self::new(Arc::new(store), shown.to_string()))
+        let staging = Folder::open(folder, fsync).with_context(|| format!("can't use {shown}"))?;
+        Ok(Self {
+            folder: Some(Arc::new(staging)),
+            ..Self::new(Arc::new(store), shown.to_string())
+        })
     }
 
     /// Objects of an S3-compatible store.
@@ -199,12 +225,21 @@ impl Objects {
         Ok(Self::new(Arc::new(store), what))
     }
 
-    /// Stores a picture under its hash; it is durable when this returns.
+    /// Brings bytes to where they can become an object at little cost: in a folder they
+    /// are on the disk when this returns. Elsewhere nothing is sent yet, as taking back
+    /// what was sent would cost more than waiting.
     ///
     /// # Errors
     /// The store's.
-    pub async fn put(&self, org: Uuid, hash: &str, bytes: Bytes) -> Result<(), ObjectsError> {
-        self.put_at(&picture(org, hash), bytes).await
+    pub async fn stage(&self, bytes: Bytes) -> Result<Staged, ObjectsError> {
+        let place = match &self.folder {
+            Some(folder) => Place::File(folder.stage(bytes).await?),
+            None => Place::Memory(bytes),
+        };
+        Ok(Staged {
+            objects: self.clone(),
+            place,
+        })
     }
 
     /// Stores a picture's thumbnail.
@@ -325,6 +360,34 @@ impl Objects {
                 }))
             })
             .boxed()
+    }
+}
+
+/// Bytes that may become an object. Dropped, they are gone.
+#[derive(Debug)]
+pub struct Staged {
+    objects: Objects,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    File(StagedFile),
+    Memory(Bytes),
+}
+
+impl Staged {
+    /// Makes them the picture of this hash; it is durable when this returns. Hold
+    /// [`Objects::gate`] for reading until its row is stored.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn publish(self, org: Uuid, hash: &str) -> Result<(), ObjectsError> {
+        let name = picture(org, hash);
+        match self.place {
+            Place::File(file) => Ok(file.publish(&name).await?),
+            Place::Memory(bytes) => self.objects.put_at(&name, bytes).await,
+        }
     }
 }
 
