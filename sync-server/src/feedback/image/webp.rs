@@ -1,0 +1,89 @@
+//! WebP: chunks in a RIFF file, the pixels in one of them.
+
+use std::io::Cursor;
+
+use image::ImageDecoder as _;
+use image::codecs::webp::WebPDecoder;
+
+use super::{Fault, Kind, Picture, decode_bytes, scan};
+
+fn le24(bytes: &[u8], at: usize) -> Option<u32> {
+    let [a, b, c] = *bytes.get(at..)?.first_chunk()?;
+    Some(u32::from_le_bytes([a, b, c, 0]))
+}
+
+/// What a WebP is, by its chunks.
+pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
+    let le32 = |at: usize| -> Option<usize> {
+        let number = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+        usize::try_from(number).ok()
+    };
+    let end = 8 + le32(4).ok_or(Fault::Damaged)?;
+    if end > bytes.len() {
+        return Err(Fault::Damaged);
+    }
+    if end < bytes.len() {
+        return Err(Fault::Trailing);
+    }
+    let mut at = 12;
+    let mut canvas = None;
+    let mut frame = None;
+    while at < end {
+        let name = bytes.get(at..at + 4).ok_or(Fault::Damaged)?;
+        let length = le32(at + 4).ok_or(Fault::Damaged)?;
+        let data = bytes.get(at + 8..at + 8 + length).ok_or(Fault::Damaged)?;
+        match name {
+            b"VP8X" if at == 12 => {
+                let width = le24(data, 4).ok_or(Fault::Damaged)? + 1;
+                let height = le24(data, 7).ok_or(Fault::Damaged)? + 1;
+                decode_bytes(width, height, 1)?;
+                canvas = Some((width, height));
+                if data[0] & 2 != 0 {
+                    return Err(Fault::Animated);
+                }
+            }
+            b"ANIM" | b"ANMF" => return Err(Fault::Animated),
+            b"VP8 " | b"VP8L" if frame.is_none() => {
+                let (width, height) = if name == b"VP8L" {
+                    let packed = data.get(1..5).and_then(|bits| bits.first_chunk());
+                    let packed = u32::from_le_bytes(*packed.ok_or(Fault::Damaged)?);
+                    ((packed & 0x3fff) + 1, (packed >> 14 & 0x3fff) + 1)
+                } else {
+                    let side = |at: usize| {
+                        let side = data.get(at..).and_then(<[u8]>::first_chunk::<2>);
+                        side.map(|side| u32::from(u16::from_le_bytes(*side) & 0x3fff))
+                    };
+                    side(6).zip(side(8)).ok_or(Fault::Damaged)?
+                };
+                frame = Some(Picture {
+                    kind: Kind::Webp,
+                    width,
+                    height,
+                    decode_bytes: decode_bytes(width, height, 8)?,
+                });
+            }
+            b"VP8X" | b"VP8 " | b"VP8L" => return Err(Fault::Damaged),
+            b"ALPH" => {}
+            _ => scan(data)?,
+        }
+        // A chunk of odd length is followed by one byte that says nothing.
+        at += 8 + length + length % 2;
+    }
+    let picture = frame.ok_or(Fault::Damaged)?;
+    if canvas.is_some_and(|canvas| canvas != (picture.width, picture.height)) {
+        return Err(Fault::Damaged);
+    }
+    Ok(picture)
+}
+
+/// Decodes all of a WebP.
+pub(super) fn decode(bytes: &[u8], picture: &Picture) -> Result<(), Fault> {
+    let decoder = WebPDecoder::new(Cursor::new(bytes));
+    let decoder = decoder.map_err(|_| Fault::Damaged)?;
+    if decoder.dimensions() != (picture.width, picture.height) {
+        return Err(Fault::Damaged);
+    }
+    let size = usize::try_from(decoder.total_bytes()).map_err(|_| Fault::TooManyPixels)?;
+    let mut pixels = vec![0; size];
+    decoder.read_image(&mut pixels).map_err(|_| Fault::Damaged)
+}
