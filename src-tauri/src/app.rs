@@ -322,7 +322,8 @@ fn open_at_start(app: &Arc<App>, host: &Host, has_tray: bool) {
         open(app, window);
     } else if request.hidden {
         if matches!(capture, CaptureState::NotAcknowledged) {
-            notices::first_run(app);
+            let wider = host.first_run().is_ok_and(|page| !page.widened.is_empty());
+            notices::reads_first(app, host, wider);
         }
     } else if matches!(capture, CaptureState::NotAcknowledged) {
         open(app, Window::FirstRun);

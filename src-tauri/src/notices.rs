@@ -85,15 +85,7 @@ fn tell(app: &Arc<App>, host: &Host, event: HostEvent) {
             },
             |app, _| app::open(app, Window::Conversations),
         ),
-        HostEvent::PolicyWidened { .. } => show(
-            app,
-            Notice {
-                title: words.say("notify.widened_title", &[]),
-                body: words.say("notify.widened_body", &[("organisation", &organisation)]),
-                buttons: vec![(DEFAULT, words.say("notify.open", &[]))],
-            },
-            |app, _| app::open(app, Window::FirstRun),
-        ),
+        HostEvent::PolicyWidened { .. } => reads_first(app, host, true),
     }
 }
 
@@ -143,12 +135,24 @@ fn question(words: &Words, line: &Sentence) -> String {
     }
 }
 
-/// The first page waits to be read, and the session started the app: nobody is looking for a window.
-pub fn first_run(app: &Arc<App>) {
+/// The first page waits to be read, and nobody is looking for a window: the session started the app, or the
+/// organisation's rules became `wider` than what was read.
+pub fn reads_first(app: &Arc<App>, host: &Host, wider: bool) {
     let words = app.words();
+    let organisation = host.overview().organisation;
+    let (title, body) = if wider {
+        let named: [(&str, &str); 1] = [("organisation", &organisation)];
+        (
+            "notify.widened_title",
+            words.say("notify.widened_body", &named),
+        )
+    } else {
+        let body = words.say("notify.first_run_body", &[]);
+        ("notify.first_run_title", body)
+    };
     let notice = Notice {
-        title: words.say("notify.first_run_title", &[]),
-        body: words.say("notify.first_run_body", &[]),
+        title: words.say(title, &[]),
+        body,
         buttons: vec![(DEFAULT, words.say("notify.open", &[]))],
     };
     show(app, notice, |app, _| app::open(app, Window::FirstRun));

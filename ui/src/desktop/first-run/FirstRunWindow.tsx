@@ -64,10 +64,17 @@ export function FirstRunWindow({ overview }: WindowProps) {
         <h1 hidden>{t("window.first-run")}</h1>
       </main>
     );
-  return <Page page={page.value} enrolled={overview?.capture.state !== "not_enrolled"} />;
+  return <Page page={page.value} enrolled={overview?.capture.state !== "not_enrolled"} onRefused={page.again} />;
 }
 
-function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
+type PageProps = {
+  page: FirstRun;
+  enrolled: boolean;
+  /** What the person decided wasn't taken: the page may say something else by now. */
+  onRefused: () => void;
+};
+
+function Page({ page, enrolled, onRefused }: PageProps) {
   const { t } = useTranslation();
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [busy, setBusy] = useState(false);
@@ -76,17 +83,21 @@ function Page({ page, enrolled }: { page: FirstRun; enrolled: boolean }) {
   const own = page.contact === "you";
   const { k, kept_days: days } = page.policy;
 
-  const then = useCallback(async (what: () => Promise<unknown>) => {
-    setBusy(true);
-    try {
-      await what();
-      await client.closeWindow();
-    } catch (thrown) {
-      setProblem(client.asSentence(thrown));
-    } finally {
-      setBusy(false);
-    }
-  }, []);
+  const then = useCallback(
+    async (what: () => Promise<unknown>) => {
+      setBusy(true);
+      try {
+        await what();
+        await client.closeWindow();
+      } catch (thrown) {
+        setProblem(client.asSentence(thrown));
+        onRefused();
+      } finally {
+        setBusy(false);
+      }
+    },
+    [onRefused],
+  );
 
   const column = (name: "noticed" | "never" | "who", lines: Line[]) => (
     <section className="promise" data-name={name} aria-labelledby={`promise-${name}`}>
