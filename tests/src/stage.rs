@@ -164,8 +164,12 @@ impl Stage {
     /// Waits until what is done is captured.
     pub fn captures(&self) {
         wait_until("the app captures", || {
-            self.status()
-                .is_some_and(|status| status["capture"]["input"]["state"] == "working")
+            // The file of an app that has ended says what was.
+            self.status().is_some_and(|status| {
+                let running = processes(self.agent.data()).unwrap_or_default();
+                running.iter().any(|pid| status["pid"] == *pid)
+                    && status["capture"]["input"]["state"] == "working"
+            })
         });
     }
 
@@ -190,9 +194,24 @@ impl Stage {
     /// # Errors
     /// When it refuses.
     pub fn tell(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send("POST", path, body)
+    }
+
+    /// The organisation's rules become others.
+    ///
+    /// # Errors
+    /// When the server refuses them.
+    pub fn rule(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        let mut rules: Value = serde_json::from_slice(&self.ask("/v1/admin/policy")?)?;
+        change(&mut rules);
+        self.send("PUT", "/v1/admin/policy", &rules).map(drop)
+    }
+
+    fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let output = self
             .curl(path)
-            .args(["-H", "Content-Type: application/json", "--data"])
+            .args(["-X", method, "-H", "Content-Type: application/json"])
+            .arg("--data")
             .arg(body.to_string())
             .output()?;
         ensure!(output.status.success(), "{path}: {}", output.status);

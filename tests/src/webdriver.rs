@@ -122,6 +122,31 @@ impl Driver {
         self.post("/execute/sync", &json!({"script": script, "args": []}))
     }
 
+    /// Waits until a script's expression is true of the window.
+    ///
+    /// # Errors
+    /// When it never is.
+    pub fn is_so(&self, expression: &str) -> Result<()> {
+        let script = format!("return {expression}");
+        self.until(expression, || {
+            Ok((self.eval(&script)? == true).then_some(()))
+        })
+    }
+
+    /// What the app answers the window, as its own scripts would ask.
+    ///
+    /// # Errors
+    /// When it refuses: the sentence is part of the message.
+    pub fn invoke(&self, command: &str, arguments: &Value) -> Result<Value> {
+        let answer = self.eval(&format!(
+            "return window.__TAURI_INTERNALS__.invoke('{command}', {arguments})\
+               .then((answer) => ({{answer}}), (refused) => ({{refused}}))"
+        ))?;
+        let refused = &answer["refused"];
+        ensure!(refused.is_null(), "{command}: {refused}");
+        Ok(answer["answer"].clone())
+    }
+
     /// Clicks what an XPath finds, once it is there.
     ///
     /// # Errors

@@ -28,8 +28,7 @@ fn a_reply_is_told_by_a_notification_that_opens_the_conversation() -> Result<()>
     let path = format!("/v1/feedback/{id}/replies");
     stage.tell(&path, &json!({"text": "Mended in 4.2 <b>today</b>"}))?;
     stage.open(&driver, "knows")?;
-    let look = "window.__TAURI_INTERNALS__.invoke('sync_now').catch(() => {})";
-    driver.eval(look)?;
+    driver.invoke("sync_now", &json!({}))?;
     stage.session.menu_says("Conversations (1 new reply)…");
     let (title, body) = dunst.click_next()?;
     ensure!(title.ends_with("answered you"), "{title}");

@@ -4,6 +4,8 @@ mod desk;
 mod drafts;
 mod export;
 mod life;
+mod managed;
+mod policy;
 mod sdk;
 mod settings;
 
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use image::RgbImage;
-use serde_json::Value;
+use serde_json::{Value, json};
 use snag_e2e::desktop::wait_until;
 use snag_e2e::search::files;
 use snag_e2e::stage::Stage;
@@ -111,7 +113,7 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
     // Sooner than the next try would be: "Send now" of the window.
     stage.session.choose("What Snag knows…")?;
     driver.go_to("knows")?;
-    driver.eval("window.__TAURI_INTERNALS__.invoke('sync_now').catch(() => {})")?;
+    driver.invoke("sync_now", &json!({}))?;
     let told = stage.session.notification("the feedback has arrived", |n| {
         n.title == "Your feedback has arrived"
     });

@@ -6,7 +6,6 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use snag_e2e::desktop::wait_for;
 use snag_e2e::stage::Stage;
-use snag_e2e::webdriver::Driver;
 
 #[test]
 fn a_program_that_asks_for_the_open_form_leaves_what_the_person_wrote() -> Result<()> {
@@ -21,21 +20,18 @@ fn a_program_that_asks_for_the_open_form_leaves_what_the_person_wrote() -> Resul
          tauri.invoke('plugin:event|listen', {event: 'feedback-form', target: {kind: 'Any'}, \
            handler: tauri.transformCallback(read)}).then(() => window.listens = true)",
     )?;
-    is_so(&driver, "window.listens === true")?;
+    driver.is_so("window.listens === true")?;
 
     // Nothing was written yet: the program's words are in the form.
     ask(&stage, "Ledger", "The import stopped")?;
-    is_so(&driver, "window.heard === 1")?;
-    is_so(
-        &driver,
-        "document.querySelector('textarea').value === 'The import stopped'",
-    )?;
+    driver.is_so("window.heard === 1")?;
+    driver.is_so("document.querySelector('textarea').value === 'The import stopped'")?;
     driver.find("//h1[contains(., 'Ledger')]")?;
 
     // The person writes, and another program asks at that moment.
     driver.type_into("//textarea", " at row 7")?;
     ask(&stage, "Mailer", "No answer from the mail server")?;
-    is_so(&driver, "window.heard === 2")?;
+    driver.is_so("window.heard === 2")?;
     let text = driver.eval("return document.querySelector('textarea').value")?;
     ensure!(text == "The import stopped at row 7", "{text}");
     driver.type_into("//textarea", " of 9")?;
@@ -69,11 +65,4 @@ fn ask(stage: &Stage, program: &str, words: &str) -> Result<()> {
         .status()?;
     ensure!(status.success(), "the form was refused: {status}");
     Ok(())
-}
-
-/// Waits until a script is true of the window.
-fn is_so(driver: &Driver, script: &str) -> Result<()> {
-    driver.until(script, || {
-        Ok((driver.eval(&format!("return {script}"))? == true).then_some(()))
-    })
 }
