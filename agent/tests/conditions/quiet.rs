@@ -49,6 +49,19 @@ fn nobody_is_asked_while_presenting_or_undisturbed() {
     expect_not_asked(&program, "full_screen", 1);
     hand.full_screen(window, false);
     program.look_again();
+
+    // Slides that can be seen while the person works in another window, as on another monitor.
+    let slides = desktop.program_of(&script(), "Slides");
+    let shown = hand.active().filter(|active| *active != window);
+    hand.full_screen(shown.expect("the slides' window"), true);
+    hand.activate(window);
+    wait_until("the program to have the focus", || {
+        hand.active() == Some(window)
+    });
+    program.look_again();
+    expect_not_asked(&program, "full_screen", 2);
+    drop(slides);
+    wait_until("the slides are over", || hand.windows().len() == 1);
     assert!(
         !folder.path().join("snag/prompts.json").exists(),
         "what wasn't asked isn't counted"
