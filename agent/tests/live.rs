@@ -77,7 +77,7 @@ fn person() {
     assert_eq!(occasion["incident"], "rage_click", "{occasion}");
     assert_eq!(occasion["sentence"]["values"]["count"], "6", "{occasion}");
     assert_eq!(
-        occasion["sentence"]["values"]["element"], "“Refresh list”",
+        occasion["sentence"]["values"]["element"], "Refresh list",
         "{occasion}"
     );
     let picture = lines.wait("the picture", |line| line.get("picture").cloned());
@@ -95,7 +95,20 @@ fn person() {
     assert!(picture["left_files"] == 0, "{picture}");
     let day = lines.wait("the day", |line| line.get("day").cloned());
     assert!(day["incidents"].as_u64().unwrap() >= 1, "{day}");
-    lines.wait("the pause", |line| line.get("paused").cloned());
+    lines.wait("ready for the pause", |line| {
+        line.get("before_pause").cloned()
+    });
+    // The agent pauses while these are on their way.
+    for _ in 0..40 {
+        hand.click();
+        std::thread::sleep(Duration::from_millis(15));
+    }
+    let paused = lines.wait("the pause", |line| line.get("paused").cloned());
+    assert!(paused["seen"].as_u64() > Some(0), "{paused}");
+    assert!(
+        paused["seen"].as_u64() <= paused["accounted_for"].as_u64(),
+        "{paused}"
+    );
     for _ in 0..10 {
         hand.click();
         std::thread::sleep(Duration::from_millis(150));
@@ -167,17 +180,55 @@ async fn agent(folder: &Path) {
     let day = host.knows_day(None).unwrap();
     say(json!({"day": {"incidents": day.incidents.len(), "spans": day.spans.len()}}));
 
+    let clicks_before = clicks(&host);
+    let seen_before = seen(&paths).await;
+    say(json!({"before_pause": true}));
+    tokio::time::sleep(Duration::from_millis(400)).await;
     host.pause(PauseFor::Hour).unwrap();
     // What happened before is stored within a second.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let before = host.knows_waiting(None).unwrap().total;
-    say(json!({"paused": true}));
+    let (seen, left_out) = {
+        let now = seen(&paths).await;
+        (now.0 - seen_before.0, now.1)
+    };
+    let recorded = clicks(&host) - clicks_before;
+    say(json!({"paused": {"seen": seen, "accounted_for": recorded + left_out}}));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let after = host.knows_waiting(None).unwrap().total;
     host.stop().await;
     say(json!({"stored_in_pause": after - before}));
+}
+
+/// Clicks among the records.
+fn clicks(host: &Host) -> u64 {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = host.knows_waiting(after).unwrap();
+        for record in &page.items {
+            let record: Value = serde_json::from_str(&record.json).unwrap();
+            if record["type"] == "event" && record["kind"] == "click" {
+                count += record["count"].as_u64().unwrap_or(1);
+            }
+        }
+        let Some(next) = page.next else { return count };
+        after = Some(next);
+    }
+}
+
+/// Presses that capture saw, and inputs that were left out since a pause was asked for.
+async fn seen(paths: &Paths) -> (u64, u64) {
+    // The status of before is some seconds old.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let status = std::fs::read(paths.status()).unwrap();
+    let status: Value = serde_json::from_slice(&status).unwrap();
+    let left_out = status["left_out"]["paused"].as_u64().unwrap_or_default();
+    (
+        status["capture"]["counts"]["presses"].as_u64().unwrap(),
+        left_out,
+    )
 }
 
 async fn form(host: &Host, paths: &Paths, opening: Opening) {

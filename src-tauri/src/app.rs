@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
 use snag_agent::config::Paths;
-use snag_agent::desktop::view::{CaptureState, Icon, Overview, Sentence, SettingsChange, Theme};
+use snag_agent::desktop::view::{CaptureState, Icon, Overview, Sentence, Settings, Theme};
 use snag_agent::host::{Host, HostOptions, Opening, OwnProcesses};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -272,7 +272,8 @@ async fn follow(app: Arc<App>, has_icon: bool) {
         quit(&app);
         return;
     };
-    let settings = host.settings();
+    let mut changes = host.watch_settings();
+    let mut settings = changes.borrow_and_update().clone();
     app.speak(&settings.language.value);
     say_in_tray(&app, &host.overview(), true);
     notices::follow(&app, &host);
@@ -298,6 +299,14 @@ async fn follow(app: Arc<App>, has_icon: bool) {
                 let overview = overviews.borrow_and_update().clone();
                 app.windows.emit("overview", &overview);
                 say_in_tray(&app, &overview, false);
+            }
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let now = changes.borrow_and_update().clone();
+                follow_settings(&app, &host, &settings, &now);
+                settings = now;
             }
             _ = words.tick() => say_in_tray(&app, &host.overview(), false),
         }
@@ -413,16 +422,16 @@ pub(crate) fn is_driven() -> bool {
     std::env::var_os(AUTOMATION).is_some()
 }
 
-/// What the shell does about a change of settings, once the host has it.
-pub(crate) fn settings_changed(app: &App, host: &Host, change: &SettingsChange) {
-    if let Some(language) = &change.language
-        && app.speak(language)
-    {
+/// Takes over settings that changed: the tray and all windows speak and look alike, whichever of them was used.
+fn follow_settings(app: &App, host: &Host, before: &Settings, now: &Settings) {
+    if app.speak(&now.language.value) {
         say_in_tray(app, &host.overview(), true);
     }
-    if let Some(theme) = change.theme {
+    if now.theme.value != before.theme.value {
+        let theme = now.theme.value;
         app.windows.tell(&ToWindows::Look { theme }, &[]);
     }
+    app.windows.emit("settings", now);
 }
 
 /// Stores what there is and ends the process.

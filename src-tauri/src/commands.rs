@@ -191,10 +191,7 @@ async fn change_settings(
     let told = change.clone();
     let changed = on_disk(host.clone(), move |host| host.change_settings(&told)).await;
     match changed {
-        Ok(settings) => {
-            app::settings_changed(app, &host, &change);
-            Ok(settings)
-        }
+        Ok(settings) => Ok(settings),
         Err(sentence) => {
             // What isn't kept doesn't hold.
             shortcut::apply_at_start(app, &before.shortcut.value);

@@ -120,6 +120,8 @@ mod tests {
             contact: "it@example.org".into(),
             waiting_records: 36,
             waiting_feedback: 1,
+            sent_feedback: 0,
+            refused_feedback: 0,
             last_sent_at: Some(at(0)),
             offline: false,
             unread_replies: 0,

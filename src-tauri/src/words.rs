@@ -1,8 +1,11 @@
 //! The sentences of the tray and of notifications, from the catalogues of the windows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use snag_agent::desktop::language;
+use snag_agent::desktop::left_out::readable;
 use snag_agent::desktop::view::Sentence;
 
 const ENGLISH: &str = include_str!("../../ui/src/locales/en.json");
@@ -21,22 +24,9 @@ impl Language {
     /// What the setting says: `en`, `de`, or else the system's.
     #[must_use]
     pub fn of_setting(setting: &str) -> Self {
-        match setting {
-            "en" => Self::English,
+        match language::of_setting(setting) {
             "de" => Self::German,
-            _ => {
-                let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-                // In the order in which gettext looks.
-                let system = ["LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"]
-                    .into_iter()
-                    .find_map(set)
-                    .unwrap_or_default();
-                if system.starts_with("de") {
-                    Self::German
-                } else {
-                    Self::English
-                }
-            }
+            _ => Self::English,
         }
     }
 }
@@ -120,13 +110,17 @@ impl Words {
         said
     }
 
-    /// A sentence that Rust made.
+    /// A sentence that Rust made. What redaction took out of a name in it is a gap.
     #[must_use]
     pub fn sentence(&self, sentence: &Sentence) -> String {
-        let values: Vec<(&str, &str)> = sentence
+        let values: Vec<(&str, Cow<'_, str>)> = sentence
             .values
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .map(|(name, value)| (name.as_str(), readable(value)))
+            .collect();
+        let values: Vec<(&str, &str)> = values
+            .iter()
+            .map(|(name, value)| (*name, value.as_ref()))
             .collect();
         self.say(&sentence.key, &values)
     }
@@ -204,6 +198,21 @@ mod tests {
             }
         }
         assert!(keys > 20, "{keys} keys");
+    }
+
+    /// A question says a button's name as the person knows it.
+    #[test]
+    fn a_name_in_a_sentence_is_quoted_and_has_gaps() {
+        let values = [
+            ("element", "Open invoice {number}".to_owned()),
+            ("count", "4".to_owned()),
+        ];
+        let asked = sentence("prompt.rage_click", values);
+        let said = |language| Words::of(language).sentence(&asked);
+        let english = said(Language::English);
+        assert!(english.starts_with("“Open invoice …” "), "{english}");
+        let german = said(Language::German);
+        assert!(german.starts_with("„Open invoice …“ "), "{german}");
     }
 
     #[test]

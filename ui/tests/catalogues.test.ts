@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 
 import de from "../src/locales/de.json";
 import en from "../src/locales/en.json";
+import { LEFT_OUT } from "../src/i18n/leftOut";
 
 type Tree = { [key: string]: string | Tree };
 
@@ -119,6 +120,17 @@ describe("the windows' code", () => {
       .map((key) => key.replace(/_(zero|one|other)$/, (end) => (english.has(key.replace(end, "_other")) ? "" : end)))
       .filter((key) => !all.includes(`"${key}"`) && !starts.some((start) => start !== "" && key.startsWith(start)));
     expect([...new Set(unused)]).toEqual([]);
+  });
+});
+
+describe("what redaction leaves out", () => {
+  it("is known by its name, each kind that there is", () => {
+    const [, text] = sources("../agent/core/src/redact", /^normalise\.rs$/)[0] ?? ["", ""];
+    const list = /PLACEHOLDERS: &\[&str\] = &\[([^\]]*)\]/.exec(text)?.[1] ?? "";
+    const document = /const DOCUMENT: &str = "\{(\w+)\}"/.exec(text)?.[1] ?? "";
+    const core = [...list.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
+    expect([...core, document].sort()).toEqual([...LEFT_OUT].sort());
+    for (const kind of LEFT_OUT) expect(has(`left_out.${kind}`), kind).toBe(true);
   });
 });
 

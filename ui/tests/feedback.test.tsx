@@ -40,7 +40,7 @@ describe("the form", () => {
       screen.getByLabelText("In your words"),
     );
     expect(screen.getByRole("heading", { level: 1 }).textContent).toMatch(
-      /^Save in Ledger didn't react 4 times at 10:42( AM)?\.$/,
+      /^“Save” in Ledger didn't react 4 times at 10:42( AM)?\.$/,
     );
   });
 

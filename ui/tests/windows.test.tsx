@@ -1,6 +1,7 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
+import type { Overview } from "../src/ipc/bindings";
 import { WINDOWS } from "../src/ipc/client";
 import { open, violations } from "./window";
 
@@ -59,6 +60,31 @@ describe("each window", () => {
         demo.fail(command, { key: "problem.disk_full", values: {} });
     });
     expect(await screen.findByText(/disk is full/)).toBeTruthy();
+  });
+});
+
+describe("settings that change elsewhere", () => {
+  it.each(WINDOWS)("show in %s at once, without a click on it", async (name) => {
+    const { demo } = await open(name);
+    await screen.findAllByRole("heading");
+    const words = { en: document.body.textContent, title: document.title };
+    await act(() =>
+      demo.transport.invoke("change_settings", { change: { language: "de", theme: "dark", shortcut: "Ctrl+Alt+J" } }),
+    );
+    await waitFor(() => expect(document.documentElement.lang).toBe("de"));
+    expect(document.documentElement.dataset.mantineColorScheme).toBe("dark");
+    expect(document.body.textContent).not.toBe(words.en);
+    // The window manager and the list of windows show this one.
+    await waitFor(() => expect(demo.titles).toEqual([document.title]));
+    expect(document.title).not.toBe(words.title);
+    if (name === "settings") expect(screen.getByText("Strg + Alt + J")).toBeTruthy();
+  });
+
+  it("are asked for anew in the language of the person where Rust says them", async () => {
+    const { demo, calls } = await open("first-run");
+    await screen.findAllByRole("heading");
+    await act(() => demo.transport.invoke("change_settings", { change: { language: "de" } }));
+    await waitFor(() => expect(calls("first_run")).toHaveLength(2));
   });
 });
 
@@ -153,6 +179,72 @@ describe("first run", () => {
     await user.click(screen.getByRole("button", { name: /field by field/ }));
     const row = screen.getByText("Your own words").closest("tr");
     expect(within(row as HTMLElement).getByText("90 days")).toBeTruthy();
+  });
+});
+
+describe("the numbers of what Snag knows", () => {
+  const tab = (name: RegExp) => screen.getByRole("tab", { name }).textContent;
+
+  it("count feedback, and say where it is", async () => {
+    const { user, demo, calls } = await open("knows", "offline");
+    const overview = await demo.transport.invoke<Overview>("overview");
+    await act(() =>
+      demo.emit("overview", { ...overview, waiting_records: 3, waiting_feedback: 2, refused_feedback: 1 }),
+    );
+    expect(screen.getByText(/5 waiting/)).toBeTruthy();
+    expect(tab(/Waiting to leave/)).toBe("Waiting to leave5");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    expect(await screen.findByText(/Feedback that waits as well: 2\./)).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Open Conversations" }));
+    expect(calls("open_window")).toEqual([{ name: "conversations" }]);
+    await user.click(screen.getByRole("tab", { name: /Refused/ }));
+    expect(await screen.findByText(/Feedback that the server refused: 1\./)).toBeTruthy();
+  });
+
+  it("don't say that nothing was sent or waits where feedback was and does", async () => {
+    const { user, demo } = await open("knows", "empty");
+    const overview = await demo.transport.invoke<Overview>("overview");
+    await act(() => demo.emit("overview", { ...overview, waiting_feedback: 1, sent_feedback: 1 }));
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    expect(await screen.findByText(/Feedback that waits as well: 1\./)).toBeTruthy();
+    expect(screen.queryByText(/Nothing waits/)).toBeNull();
+    await user.click(screen.getByRole("tab", { name: /Sent/ }));
+    expect(await screen.findByText(/Feedback that was sent as well: 1\./)).toBeTruthy();
+    expect(screen.queryByText(/Nothing was sent/)).toBeNull();
+  });
+
+  it("follow what is noticed while the list is open, unless something is chosen from it", async () => {
+    const { user, demo, calls } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await screen.findByText(/37 records wait/);
+    const asked = calls("knows_waiting").length;
+    const overview = await demo.transport.invoke<Overview>("overview");
+    demo.waiting(38);
+    await act(() => demo.emit("overview", { ...overview, waiting_records: 38 }));
+    expect(await screen.findByText(/38 records wait/)).toBeTruthy();
+    expect(calls("knows_waiting")).toHaveLength(asked + 1);
+    expect(tab(/Waiting to leave/)).toBe("Waiting to leave38");
+    await user.click(screen.getAllByRole("checkbox")[0] as HTMLElement);
+    await act(() => demo.emit("overview", { ...overview, waiting_records: 39 }));
+    expect(calls("knows_waiting")).toHaveLength(asked + 1);
+  });
+});
+
+describe("what redaction took out of names", () => {
+  it.each([
+    ["en", "a number, left out by Snag", "a date, a time, left out by Snag"],
+    ["de", "eine Zahl, von Snag weggelassen", "ein Datum, eine Uhrzeit, von Snag weggelassen"],
+  ] as const)("is a gap that says what was there, %s", async (language, number, dateAndTime) => {
+    const { user } = await open("knows", "ordinary", language);
+    const cell = (await screen.findAllByRole("cell")).find((one) => one.textContent?.startsWith("Booking"));
+    expect(cell?.textContent).toBe(`Booking …(${number}) of …(${dateAndTime})`);
+    expect(cell && within(cell).getByTitle(dateAndTime).textContent).toMatch(/^…/);
+    // In sentences, too, for the eye and for the ear.
+    expect(screen.getByRole("button", { name: new RegExp(`Reopen …? ?\\(${number}\\)[“”] in Ledger`) })).toBeTruthy();
+    expect(document.body.innerHTML).not.toMatch(/\{\w+\}/);
+    // As it is read it is found.
+    await user.type(screen.getByRole("searchbox"), "Booking …");
+    expect(screen.getAllByRole("cell").some((one) => one.textContent?.startsWith("Booking"))).toBe(true);
   });
 });
 

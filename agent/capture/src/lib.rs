@@ -318,6 +318,12 @@ impl CaptureHandle {
         }
     }
 
+    /// Now, by the clock that inputs are stamped with: it passes evenly, and may be some seconds from the computer's.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.queue.now()
+    }
+
     /// Ends the [`Capture::wait`] that the reader is in, or its next: there is something else to see to.
     pub fn wake(&self) {
         self.queue.wake();

@@ -11,11 +11,15 @@
 //! | [`pause`] | until when nothing is captured |
 //! | [`feedback`] | drafts, submissions that wait, conversations |
 //! | [`journal`] | a day as Snag knows it |
+//! | [`left_out`] | labels as people read them |
+//! | [`language`] | English or German, where no window says it |
 //! | [`settings`] | what the person set and what IT locked |
 
 pub mod data;
 pub mod feedback;
 pub mod journal;
+pub mod language;
+pub mod left_out;
 pub mod pause;
 pub mod scope;
 pub mod sentence;

@@ -208,8 +208,7 @@ fn occasion(shared: &Shared, found: &Found) -> Occasion {
     } = &found.candidate;
     let element = found
         .label
-        .and_then(|hash| shared.labels.text(convert::hash(hash)))
-        .map(|text| super::words::quoted(&text, shared.language()));
+        .and_then(|hash| shared.labels.text(convert::hash(hash)));
     let time = i64::try_from(*found_ms)
         .ok()
         .and_then(|ms| Timestamp::from_millisecond(ms).ok())

@@ -44,12 +44,10 @@ impl Host {
         let (from_ms, to_ms) = journal::bounds(date, &zone).ok_or_else(unknown)?;
         let records = spool.journal(from_ms, to_ms)?;
         let days = journal::days(&spool.journal_times()?, &zone);
-        let language = self.language();
         let labels = &self.shared.labels;
         let teller = Teller {
             zone,
             text: &|hash| labels.text(hash),
-            quoted: &|text| super::words::quoted(text, language),
             until_ms: self.known_until_ms(&records),
         };
         journal::day(date, &days, &records, &teller).ok_or_else(unknown)

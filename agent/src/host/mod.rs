@@ -56,7 +56,7 @@ use crate::desktop::journal;
 use crate::desktop::pause::Pause;
 use crate::desktop::scope::Acknowledged;
 use crate::desktop::settings::{Managed, SettingsStore};
-use crate::desktop::view::{Overview, PauseFor, Sentence};
+use crate::desktop::view::{Overview, PauseFor, Sentence, Settings};
 use crate::sdk::Sdk;
 use crate::sync::LabelStore;
 use ask::Questions;
@@ -168,11 +168,13 @@ impl Host {
         let questions = Questions::load(&paths);
         let (found, to_ask) = tokio::sync::mpsc::unbounded_channel();
         let (overview, _) = watch::channel(Overview::blank(VERSION));
+        let (settings_told, _) = watch::channel(settings.settings(""));
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let (told, asked) = mpsc::channel();
         let shared = Arc::new(Shared {
             told,
             pause: Mutex::new(Pause::load(&paths.pause())),
+            paused_at_ms: AtomicU64::new(0),
             acknowledged: Mutex::new(Acknowledged::load(&paths.acknowledged())),
             widened: Mutex::new(None),
             sent: Arc::new(SentLog::load(paths.sent())),
@@ -199,6 +201,7 @@ impl Host {
             tasks: Mutex::new(Vec::new()),
             last_key_ms: AtomicU64::new(0),
             overview,
+            settings_told,
             events,
             stopping: AtomicBool::new(false),
         });
@@ -319,6 +322,12 @@ impl Host {
         self.shared.overview.subscribe()
     }
 
+    /// Follows the settings, whoever changes them: a window, a notification's button, a new enrolment.
+    #[must_use]
+    pub fn watch_settings(&self) -> watch::Receiver<Settings> {
+        self.shared.settings_told.subscribe()
+    }
+
     /// What the person may want to know at once.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<HostEvent> {
@@ -337,7 +346,13 @@ impl Host {
     /// When it can't be kept for the next start; it holds for this one all the same.
     pub fn pause(&self, choice: PauseFor) -> Result<(), Sentence> {
         let pause = Pause::begin(choice, &Zoned::now());
-        *self.shared.pause.lock() = pause;
+        {
+            let mut held = self.shared.pause.lock();
+            *held = pause;
+            // From here on nothing counts, whenever it is read.
+            let now_ms = live::now_ms();
+            self.shared.paused_at_ms.store(now_ms, Ordering::Relaxed);
+        }
         if let Some(handle) = &self.shared.capture.lock().handle {
             handle.pause(true);
         }

@@ -48,7 +48,7 @@ impl SentLog {
         }
     }
 
-    /// When the server last took something.
+    /// When the server last took a batch.
     pub(super) fn last_at(&self) -> Option<jiff::Timestamp> {
         self.batches.lock().back().map(|batch| batch.at)
     }

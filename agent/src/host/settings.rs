@@ -16,8 +16,7 @@ impl Host {
     /// The settings as they hold.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        let organisation = self.shared.organisation();
-        self.shared.settings.lock().settings(&organisation)
+        self.shared.settings()
     }
 
     /// Whether the organisation lets pictures be sent.

@@ -26,10 +26,11 @@ use crate::config::Paths;
 use crate::desktop::data;
 use crate::desktop::feedback::form::{DraftFiles, Form};
 use crate::desktop::feedback::store::Store;
+use crate::desktop::language;
 use crate::desktop::pause::{Pause, rule_change, rule_end};
 use crate::desktop::scope::{Acknowledged, Scope};
 use crate::desktop::settings::SettingsStore;
-use crate::desktop::view::{CaptureState, Icon, Overview, Sentence};
+use crate::desktop::view::{CaptureState, Icon, Overview, Sentence, Settings};
 use crate::sdk::Sdk;
 use crate::sync::{LabelStore, SyncStatus, Trouble};
 
@@ -48,6 +49,13 @@ pub(super) enum Gate {
     },
     /// It is not.
     Closed(CaptureState),
+}
+
+/// What a policy has that wasn't acknowledged.
+pub(super) struct Widened {
+    version: u64,
+    language: &'static str,
+    sentences: Arc<[Sentence]>,
 }
 
 /// What capture said last.
@@ -79,9 +87,11 @@ pub(super) struct Shared {
     /// Rises when the settings change what is looked at.
     pub(super) settings_version: AtomicU64,
     pub(super) pause: Mutex<Pause>,
+    /// When the person paused last, in milliseconds since 1970. Written under the lock of `pause`.
+    pub(super) paused_at_ms: AtomicU64,
     pub(super) acknowledged: Mutex<Option<Acknowledged>>,
-    /// What a policy's version widened, as it was found last: the gate asks often.
-    pub(super) widened: Mutex<Option<(u64, Arc<[Sentence]>)>>,
+    /// What a policy's version widened, as it was found last, in a language: the gate asks often.
+    pub(super) widened: Mutex<Option<Widened>>,
     pub(super) device: Mutex<Option<Device>>,
     /// Why an identity that is there can't be used.
     pub(super) identity_problem: Mutex<Option<Sentence>>,
@@ -110,6 +120,8 @@ pub(super) struct Shared {
     /// When a key was hit last, in milliseconds since 1970.
     pub(super) last_key_ms: AtomicU64,
     pub(super) overview: watch::Sender<Overview>,
+    /// The settings as they were told last.
+    pub(super) settings_told: watch::Sender<Settings>,
     pub(super) events: broadcast::Sender<HostEvent>,
     pub(super) stopping: AtomicBool,
 }
@@ -133,15 +145,7 @@ impl Shared {
     /// The language that the person chose or that the system has: `en` or `de`.
     pub(super) fn language(&self) -> &'static str {
         let chosen = self.settings.lock().settings("").language.value;
-        let german = match chosen.as_str() {
-            "de" => true,
-            "en" => false,
-            _ => ["LC_ALL", "LC_MESSAGES", "LANG"]
-                .iter()
-                .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-                .is_some_and(|locale| locale.starts_with("de")),
-        };
-        if german { "de" } else { "en" }
+        language::of_setting(&chosen)
     }
 
     /// The spool, or the sentence that says why there is none.
@@ -181,30 +185,21 @@ impl Shared {
         let acknowledged = self.acknowledged.lock();
         let acknowledged = acknowledged.as_ref()?;
         let mut known = self.widened.lock();
-        if let Some((version, widened)) = &*known
-            && *version == policy.version
+        let language = self.language();
+        if let Some(known) = &*known
+            && (known.version, known.language) == (policy.version, language)
         {
-            return Some(Arc::clone(widened));
+            return Some(Arc::clone(&known.sentences));
         }
         let mut widened = self.scope(policy).wider_than(&acknowledged.scope);
-        self.name_data(&mut widened);
-        let widened: Arc<[Sentence]> = widened.into();
-        *known = Some((policy.version, Arc::clone(&widened)));
-        Some(widened)
-    }
-
-    /// Says what a datum is instead of its name.
-    fn name_data(&self, sentences: &mut [Sentence]) {
-        let Ok(declared) = data::declared(self.language()) else {
-            return;
-        };
-        for sentence in sentences {
-            if let Some(name) = sentence.values.get_mut("what")
-                && let Some(datum) = declared.data.iter().find(|datum| datum.name == *name)
-            {
-                name.clone_from(&datum.what);
-            }
-        }
+        name_data(&mut widened, language);
+        let sentences: Arc<[Sentence]> = widened.into();
+        *known = Some(Widened {
+            version: policy.version,
+            language,
+            sentences: Arc::clone(&sentences),
+        });
+        Some(sentences)
     }
 
     /// Whether this desktop is captured at `now`.
@@ -285,14 +280,15 @@ impl Shared {
 
     /// Looks at everything and tells those who follow, where it changed.
     pub(super) fn publish(&self) {
-        let overview = self.look();
-        self.overview.send_if_modified(|old| {
-            let changed = *old != overview;
-            if changed {
-                *old = overview;
-            }
-            changed
-        });
+        renew(&self.overview, self.look());
+        // The organisation, which names who locked a value, comes with the enrolment.
+        renew(&self.settings_told, self.settings());
+    }
+
+    /// The settings as they hold.
+    pub(super) fn settings(&self) -> Settings {
+        let organisation = self.organisation();
+        self.settings.lock().settings(&organisation)
     }
 
     /// Everything at a glance.
@@ -321,7 +317,11 @@ impl Shared {
             CaptureState::Capturing => Icon::Capturing,
             _ => Icon::Attention,
         };
-        let pending = self.capture.lock().pending;
+        // What waits for a moment to be stored with others is counted where it is listed, once it is stored.
+        let unstored = {
+            let facts = self.capture.lock();
+            facts.store_problem.as_ref().map_or(0, |_| facts.pending)
+        };
         Overview {
             icon,
             capture,
@@ -333,9 +333,11 @@ impl Shared {
                 .as_ref()
                 .map(|policy| policy.organisation.contact.clone())
                 .unwrap_or_default(),
-            waiting_records: self.waiting_records() + pending,
+            waiting_records: self.waiting_records() + unstored,
             waiting_feedback: said.waiting,
-            last_sent_at: self.sent.last_at(),
+            sent_feedback: said.sent,
+            refused_feedback: said.refused,
+            last_sent_at: self.sent.last_at().max(said.last_sent_at),
             offline,
             unread_replies: said.unread,
             problems,
@@ -385,6 +387,31 @@ impl Shared {
     /// Whether the process is about to end.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Tells those who follow, where there is something new.
+fn renew<T: PartialEq>(told: &watch::Sender<T>, now: T) {
+    told.send_if_modified(|before| {
+        let changed = *before != now;
+        if changed {
+            *before = now;
+        }
+        changed
+    });
+}
+
+/// Says what a datum is instead of its name.
+fn name_data(sentences: &mut [Sentence], language: &str) {
+    let Ok(declared) = data::declared(language) else {
+        return;
+    };
+    for sentence in sentences {
+        if let Some(name) = sentence.values.get_mut("what")
+            && let Some(datum) = declared.data.iter().find(|datum| datum.name == *name)
+        {
+            name.clone_from(&datum.what);
+        }
     }
 }
 

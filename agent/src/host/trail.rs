@@ -10,6 +10,7 @@ use snag_core as core;
 use snag_wire::{LabelHash, TrailStep};
 
 use crate::convert;
+use crate::desktop::left_out::readable;
 use crate::sync::LabelStore;
 
 /// How far back steps are offered.
@@ -138,6 +139,7 @@ fn words(step: &Step, labels: &LabelStore, german: bool) -> String {
     let name = |hash: Option<core::LabelHash>| {
         hash.and_then(|hash| labels.text(convert::hash(hash)))
             .map(|text| {
+                let text = readable(&text);
                 if german {
                     format!(" „{text}“")
                 } else {
@@ -167,7 +169,7 @@ fn words(step: &Step, labels: &LabelStore, german: bool) -> String {
                 Kind::Focus => {
                     let screen = labels
                         .text(step.screen)
-                        .map(|text| format!(": {text}"))
+                        .map(|text| format!(": {}", readable(&text)))
                         .unwrap_or_default();
                     return say("Screen", "Maske") + &screen;
                 }

@@ -89,12 +89,3 @@ fn sentence(sentence: &Sentence) -> String {
         }
     }
 }
-
-/// A name as a text of this language quotes it.
-pub(super) fn quoted(text: &str, language: &str) -> String {
-    if language == "de" {
-        format!("„{text}“")
-    } else {
-        format!("“{text}”")
-    }
-}

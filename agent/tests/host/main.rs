@@ -237,7 +237,12 @@ async fn what_was_said_offline_arrives_in_order_with_what_was_hidden_gone() {
     assert_eq!(seen.pictures, [(id, picture.bytes.clone())]);
     let arrived = Picture::decode(&picture.bytes).unwrap();
     assert!(!arrived.rgb().chunks_exact(3).any(|pixel| pixel == SECRET));
-    assert_eq!(host.overview().waiting_feedback, 0);
+    let overview = host.overview();
+    assert_eq!((overview.waiting_feedback, overview.sent_feedback), (0, 1));
+    assert!(
+        overview.last_sent_at.is_some(),
+        "no record was sent, but what was said"
+    );
     assert!(matches!(
         host.conversations()[0].state,
         SubmissionState::Sent { .. }
@@ -330,6 +335,42 @@ async fn a_refusal_is_kept_and_said() {
     );
     host.stop().await;
     assert_eq!(server.shared.seen.lock().words.len(), 1, "not tried again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_changes_a_setting_all_who_follow_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    std::fs::write(
+        folder.path().join("policy.json"),
+        r#"{"settings": {"prompts": false}}"#,
+    )
+    .unwrap();
+    let host = start(folder.path()).await;
+    let mut told = host.watch_settings();
+    assert_eq!(*told.borrow_and_update(), host.settings());
+    let change = SettingsChange {
+        language: Some("de".into()),
+        ..SettingsChange::default()
+    };
+    host.change_settings(&change).unwrap();
+    assert!(told.has_changed().unwrap());
+    assert_eq!(told.borrow_and_update().language.value, "de");
+    // A button of a notification.
+    host.never_ask_about("Impress").unwrap();
+    assert!(told.has_changed().unwrap());
+    assert_eq!(told.borrow_and_update().never_ask_apps.value, ["Impress"]);
+    // What is no change wakes nobody.
+    host.change_settings(&change).unwrap();
+    assert!(!told.has_changed().unwrap());
+    // Who locked a value is known with the enrolment.
+    enrol(folder.path(), &server.address());
+    until("the organisation", || {
+        let locked = told.borrow_and_update().prompts.locked_by.clone();
+        locked.is_some_and(|name| name == policy().organisation.name)
+    })
+    .await;
+    host.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-import { useEffect, useInsertionEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useInsertionEffect, useRef, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 
 import { changeLanguage } from "../i18n";
@@ -14,6 +14,15 @@ function onSystemScheme(heard: () => void): () => void {
   const query = matchMedia(DARK);
   query.addEventListener("change", heard);
   return () => query.removeEventListener("change", heard);
+}
+
+/** Ends listening; without the events the window shows what it was opened with. */
+function until(listening: Promise<() => void>): () => void {
+  return () =>
+    void listening.then(
+      (stop) => stop(),
+      () => undefined,
+    );
 }
 
 /** A window: its look and language, what is said aloud, and Esc. */
@@ -44,8 +53,13 @@ export function App({
   }, [name]);
 
   const title = t(`window.${name}`);
+  const titled = useRef(title);
   useEffect(() => {
     document.title = title;
+    // It was opened with the first one.
+    if (titled.current === title) return;
+    titled.current = title;
+    client.setTitle(title).catch(() => undefined);
   }, [title]);
 
   const language = settings?.language.value ?? "system";
@@ -54,33 +68,35 @@ export function App({
   }, [language]);
 
   useEffect(() => {
-    let end: (() => void) | undefined;
     let gone = false;
     // What was asked for first is older than any event.
     later?.then(
       (first) => gone || setOverview((now) => now ?? first),
       () => undefined,
     );
-    void client
-      .onOverview(setOverview)
-      .then((stop) => {
-        if (gone) stop();
-        else end = stop;
-      })
-      // Without the event the window shows what it was opened with.
-      .catch(() => undefined);
+    const stop = until(client.onOverview(setOverview));
     return () => {
       gone = true;
-      end?.();
+      stop();
     };
   }, [later]);
 
-  // Another window may have changed the settings.
+  // Another window, or a notification's button, may change the settings.
   useEffect(() => {
-    const reread = () => void client.settings().then(setSettings, () => undefined);
-    window.addEventListener("focus", reread);
-    return () => window.removeEventListener("focus", reread);
-  }, []);
+    let heard = false;
+    const hear = (settings: Settings) => {
+      heard = true;
+      setSettings(settings);
+    };
+    const listening = client.onSettings(hear);
+    // What changed between the first answer and now was told to nobody.
+    if (first)
+      void listening.then(client.settings).then(
+        (settings) => heard || setSettings(settings),
+        () => undefined,
+      );
+    return until(listening);
+  }, [first]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {

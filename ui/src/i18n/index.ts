@@ -4,6 +4,7 @@ import { initReactI18next } from "react-i18next";
 
 import type { Sentence } from "../ipc/bindings";
 import { catalogue, type Catalogue, type Language } from "./catalogues";
+import { readable } from "./leftOut";
 
 /** Speaks a language, whose words are here. */
 export function startI18n(language: Language, words: Catalogue): i18n {
@@ -105,8 +106,16 @@ export function duration(ms: number): string {
 
 const NUMBER = /^-?\d+(\.\d+)?$/;
 
-/** A sentence in the person's language; see src/locales/README.md for how its values are said. */
+/** A sentence in the person's language, for the eye. */
 export function say(sentence: Sentence): string {
+  return readable(told(sentence));
+}
+
+/**
+ * A sentence in the person's language, with what redaction left of the names in it (`{number}`): for `Readable` and `spoken`.
+ * See src/locales/README.md for how its values are said.
+ */
+export function told(sentence: Sentence): string {
   const values: Record<string, string | number> = {};
   for (const [name, value] of Object.entries(sentence.values)) {
     if (value === undefined) continue;

@@ -6,7 +6,7 @@
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 
-import type { Overview } from "./bindings";
+import type { Overview, Settings } from "./bindings";
 
 /** Calls a command by its name. A refused command rejects with a `Sentence`. */
 export type Invoke = <T>(command: string, args?: Record<string, unknown>) => Promise<T>;
@@ -15,6 +15,8 @@ export type Invoke = <T>(command: string, args?: Record<string, unknown>) => Pro
 export type Events = {
   /** Whenever something changed at a glance. */
   overview: Overview;
+  /** Whenever a setting changed, in whichever window or notification. */
+  settings: Settings;
   /** A new occasion reached a form that is open. */
   "feedback-form": null;
   /** The window was asked to close, by the window manager or the end of the app. */
@@ -25,11 +27,14 @@ export type Transport = {
   invoke: Invoke;
   /** Calls `heard` for each event; the answer ends it. */
   listen: <E extends keyof Events>(event: E, heard: (payload: Events[E]) => void) => Promise<() => void>;
+  /** Gives the window this title, on its frame and in the desktop's list of windows. */
+  setTitle: (title: string) => Promise<void>;
 };
 
 const tauri: Transport = {
   invoke: (command, args) => invoke(command, args),
   listen: (event, heard) => listen(event, (said) => heard(said.payload as never)),
+  setTitle: (value) => invoke("plugin:window|set_title", { value }),
 };
 
 let current: Transport = tauri;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use glob::Glob;
-pub use normalise::{LABEL_CHARS_MAX, normalise};
+pub use normalise::{LABEL_CHARS_MAX, PLACEHOLDERS, normalise};
 pub use private::is_private;
 
 use crate::policy::{CompiledApps, CompiledRule, LabelAction};

@@ -30,7 +30,7 @@ const ROUNDS_MAX: usize = 12;
 const DOCUMENT: &str = "{document}";
 
 /// What stands in labels for what was taken out.
-pub(super) const PLACEHOLDERS: &[&str] = &[
+pub const PLACEHOLDERS: &[&str] = &[
     "{amount}", "{date}", DOCUMENT, "{email}", "{file}", "{host}", "{id}", "{ip}", "{name}",
     "{number}", "{path}", "{phone}", "{time}", "{user}",
 ];

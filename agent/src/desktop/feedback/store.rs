@@ -312,7 +312,7 @@ impl Store {
             .map(|item| item.category)
     }
 
-    /// How many wait, how many replies weren't read, how many were refused.
+    /// How many wait, how many replies weren't read, how many were refused, and when the last one was sent.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let state = self.state.lock();
@@ -321,7 +321,10 @@ impl Store {
             match item.state {
                 SubmissionState::Waiting => counts.waiting += 1,
                 SubmissionState::Refused { .. } => counts.refused += 1,
-                SubmissionState::Sent { .. } => counts.sent += 1,
+                SubmissionState::Sent { at } => {
+                    counts.sent += 1;
+                    counts.last_sent_at = counts.last_sent_at.max(Some(at));
+                }
             }
             counts.unread += item.messages.len().saturating_sub(item.seen) as u64;
         }
@@ -336,6 +339,8 @@ pub struct Counts {
     pub waiting: u64,
     /// The server has them.
     pub sent: u64,
+    /// When it took the last of them.
+    pub last_sent_at: Option<Timestamp>,
     /// The server refused them.
     pub refused: u64,
     /// Replies that weren't read.

@@ -25,10 +25,7 @@ pub(super) fn incident_view(
 /// What happened, with the program as the one that did it.
 #[must_use]
 pub fn incident_sentence(app: &str, incident: &IncidentRecord, teller: &Teller<'_>) -> Sentence {
-    let element = incident
-        .label
-        .and_then(teller.text)
-        .map(|text| (teller.quoted)(&text));
+    let element = incident.label.and_then(teller.text);
     let key = match (incident.kind, &element) {
         (IncidentKind::RageClick, Some(_)) => "incident.rage_click_named",
         (IncidentKind::RageClick, None) => "incident.rage_click",

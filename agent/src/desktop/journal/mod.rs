@@ -30,8 +30,6 @@ pub struct Teller<'a> {
     pub zone: TimeZone,
     /// A label's text, where it is known.
     pub text: &'a dyn Fn(LabelHash) -> Option<String>,
-    /// A name as the person's language quotes it.
-    pub quoted: &'a dyn Fn(&str) -> String,
     /// Until when something is known: now, or when capture ended.
     pub until_ms: i64,
 }

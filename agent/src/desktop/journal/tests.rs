@@ -15,7 +15,6 @@ fn teller() -> Teller<'static> {
     Teller {
         zone: TimeZone::UTC,
         text: &|hash| (hash == LabelHash([9; 8])).then(|| "Save".to_owned()),
-        quoted: &|text| format!("“{text}”"),
         until_ms: 10_000_000,
     }
 }
@@ -186,7 +185,7 @@ fn a_day_as_it_went() {
     let incident = &day.incidents[0];
     assert_eq!(incident.sentence.key, "incident.rage_click_named");
     assert_eq!(incident.sentence.values["seconds"], "0.8");
-    assert_eq!(incident.sentence.values["element"], "“Save”");
+    assert_eq!(incident.sentence.values["element"], "Save");
     assert_eq!(day.sessions.len(), 2);
     let terms = &day.sessions[0].frustration.terms;
     assert_eq!(terms.len(), 1);

@@ -69,7 +69,11 @@ pub struct Overview {
     pub waiting_records: u64,
     /// Feedback that waits to be sent.
     pub waiting_feedback: u64,
-    /// When the server last took something.
+    /// Feedback that was sent, as far as it is kept here.
+    pub sent_feedback: u64,
+    /// Feedback that the server refused.
+    pub refused_feedback: u64,
+    /// When the server last took something: records or feedback.
     pub last_sent_at: Option<Timestamp>,
     /// Whether the last try failed.
     pub offline: bool,
@@ -92,6 +96,8 @@ impl Overview {
             contact: String::new(),
             waiting_records: 0,
             waiting_feedback: 0,
+            sent_feedback: 0,
+            refused_feedback: 0,
             last_sent_at: None,
             offline: false,
             unread_replies: 0,

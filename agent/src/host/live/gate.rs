@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Zoned;
-use snag_capture::{CaptureError, CaptureItem, CaptureOptions};
+use snag_capture::{Capture, CaptureError, CaptureItem, CaptureOptions};
 use snag_core::Redactor;
 
 use super::{Live, TRY_AGAIN};
+use crate::convert;
 use crate::desktop::view::Sentence;
 use crate::host::error::HostError;
 use crate::host::shared::Gate;
 use crate::pipeline::{Noticed, Pipeline};
+
+/// Longest time that the end of capture waits for what happened before: somewhat more than a press waits for what was
+/// pressed.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
 
 impl Live {
     /// Starts, pauses or ends capture as the gate has it.
@@ -51,11 +56,6 @@ impl Live {
         self.paused = paused;
         if let Some(capture) = &self.capture {
             capture.pause(paused);
-        }
-        if paused {
-            // The steps before a pause are not offered after it.
-            self.shared.trail.lock().clear();
-            self.said.clear();
         }
     }
 
@@ -152,11 +152,7 @@ impl Live {
     /// Ends capture and the open session, and stores what is left.
     pub(super) fn close(&mut self) {
         if let Some(mut capture) = self.capture.take() {
-            while let Some(item) = capture.try_next() {
-                if let (CaptureItem::Input(input), Some(pipeline)) = (item, &mut self.pipeline) {
-                    pipeline.input(&input);
-                }
-            }
+            self.read_rest(&mut capture);
             capture.stop();
         }
         self.shared.capture.lock().handle = None;
@@ -169,6 +165,24 @@ impl Live {
             self.pipeline = None;
         }
         self.shared.trail.lock().clear();
+    }
+}
+
+impl Live {
+    /// Reads what happened until now and is on its way: a press waits for what was pressed.
+    fn read_rest(&mut self, capture: &mut Capture) {
+        capture.pause(true);
+        let until_ms = self.window.until_ms().min(capture.handle().now());
+        let deadline = Instant::now() + ON_ITS_WAY;
+        while capture.horizon() < until_ms {
+            match capture.next(deadline.saturating_duration_since(Instant::now())) {
+                Some(CaptureItem::Input(input)) => self.happened(&input),
+                Some(CaptureItem::Label(label)) => self.shared.labels.note(convert::label(label)),
+                // The display is gone, or doesn't answer.
+                Some(CaptureItem::Lost { .. }) | None => break,
+            }
+        }
+        self.feed_said(u64::MAX);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The thread that reads capture and feeds the pipeline.
 //!
-//! **Invariants:** nothing is handed to the pipeline while the gate is not open, and capture does not even run while
-//! it is closed. The thread sleeps until an input comes, somebody tells it something ([`Shared::tell_live`]) or
+//! **Invariants:** nothing that happened while the gate was not open is handed to the pipeline, and what happened while
+//! it was is, whenever it is read ([`window`]); capture does not even run while the gate is closed. The thread sleeps until an input comes, somebody tells it something ([`Shared::tell_live`]) or
 //! something is due ([`due`]): it looks for nothing. The gate is asked after each sleep, before anything is read.
 
 mod due;
@@ -10,6 +10,7 @@ mod gate;
 mod read;
 mod report;
 mod store;
+mod window;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use super::error::HostError;
 use super::shared::{Gate, Shared};
 use crate::pipeline::Pipeline;
 use due::Times;
+use window::Window;
 
 /// How long a display or an identity that wasn't there is left alone.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
@@ -45,6 +47,8 @@ pub(super) struct Live {
     told: Receiver<Told>,
     capture: Option<Capture>,
     paused: bool,
+    /// Which inputs happened while the gate was open.
+    window: Window,
     pipeline: Option<Pipeline>,
     crossed: Arc<Mutex<Crossed>>,
     /// The policy and the settings that the pipeline follows.
@@ -72,6 +76,7 @@ impl Live {
             told,
             capture: None,
             paused: false,
+            window: Window::default(),
             pipeline: None,
             crossed: Arc::default(),
             following: None,
@@ -113,9 +118,11 @@ impl Live {
         self.follow_spool();
         self.follow_device();
         self.follow_policy();
-        let gate = self.shared.gate(&Zoned::now());
-        self.follow_gate(&gate)?;
+        let now = Zoned::now();
+        let gate = self.shared.gate(&now);
         let open = gate == Gate::Open;
+        self.follow_window(open, &now);
+        self.follow_gate(&gate)?;
         self.read(open)?;
         for found in self.crossed.lock().due(now_ms()) {
             let _ = self.shared.found.send(found);
@@ -153,6 +160,6 @@ impl Live {
     }
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
 }

@@ -16,19 +16,10 @@ impl Live {
     /// # Errors
     /// Capture ended.
     pub(super) fn read(&mut self, open: bool) -> Result<(), HostError> {
-        if !open {
-            self.said.clear();
-        }
         while let Some(item) = self.capture.as_mut().and_then(Capture::try_next) {
             self.times.something_happened();
             match item {
-                CaptureItem::Input(input) => {
-                    self.feed_said(input.t);
-                    self.note_key(&input);
-                    if let (Some(pipeline), true) = (&mut self.pipeline, open) {
-                        pipeline.input(&input);
-                    }
-                }
+                CaptureItem::Input(input) => self.happened(&input),
                 CaptureItem::Label(label) => self.shared.labels.note(convert::label(label)),
                 CaptureItem::Lost { reason } => return Err(HostError::CaptureLost(reason)),
             }
@@ -38,10 +29,25 @@ impl Live {
         }
         let horizon_ms = self.horizon_ms();
         self.feed_said(horizon_ms);
-        if let (Some(pipeline), true) = (&mut self.pipeline, open) {
+        if !open {
+            // The steps before a pause are not offered after it.
+            self.shared.trail.lock().clear();
+        } else if let Some(pipeline) = &mut self.pipeline {
             pipeline.advance(horizon_ms);
         }
         Ok(())
+    }
+
+    /// Something happened. What came after a pause was asked for doesn't count.
+    pub(super) fn happened(&mut self, input: &Input) {
+        self.feed_said(input.t);
+        if !self.window.takes(input.t) {
+            return;
+        }
+        self.note_key(input);
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.input(input);
+        }
     }
 
     /// Up to when everything that happened was read, in milliseconds since 1970.
@@ -53,8 +59,9 @@ impl Live {
     }
 
     /// Feeds what programs said up to a moment, so that times don't go back.
-    fn feed_said(&mut self, until_ms: u64) {
+    pub(super) fn feed_said(&mut self, until_ms: u64) {
         while self.said.front().is_some_and(|input| input.t <= until_ms) {
+            // It was taken while the gate was open.
             if let (Some(input), Some(pipeline)) = (self.said.pop_front(), &mut self.pipeline)
                 && let Some(input) = placed(input, pipeline)
             {

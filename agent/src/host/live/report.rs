@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Live;
+use super::window::PAUSED;
 use crate::commands::{VERSION, warn_of};
 use crate::config::replace_private;
 use crate::host::words;
@@ -30,6 +31,8 @@ impl Live {
             )
         };
         let overview = self.shared.look();
+        let in_a_pause = Some(self.window.left_out()).filter(|count| *count > 0);
+        let in_a_pause = in_a_pause.map(|count| (PAUSED.to_owned(), count));
         let mut status = Status {
             running: true,
             pid: Some(std::process::id()),
@@ -45,6 +48,7 @@ impl Live {
                 .iter()
                 .flat_map(Pipeline::left_out)
                 .map(|(reason, count)| (reason.as_str().to_owned(), *count))
+                .chain(in_a_pause)
                 .collect(),
             waiting_records: waiting.records()
                 + self.pipeline.as_ref().map_or(0, |p| p.pending() as u64),

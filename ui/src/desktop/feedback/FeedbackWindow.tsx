@@ -2,13 +2,14 @@ import { lazy, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useSta
 import { useTranslation } from "react-i18next";
 
 import { Check, PictureOff } from "../../design/icons";
-import { say } from "../../i18n";
+import { say, told } from "../../i18n";
 import type { Category, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import type { Opening, WindowProps } from "../ask";
 import { useAnnounce } from "../parts/Announcer";
 import { ChoiceChips } from "../parts/ChoiceChips";
 import { Problem } from "../parts/Problem";
+import { Readable } from "../parts/Readable";
 import { begin, EMPTY, type History } from "./marks";
 import { TextField } from "./TextField";
 import { useDraft } from "./useDraft";
@@ -223,11 +224,13 @@ function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) 
       <form className="say" onSubmit={submit} noValidate>
         <div className="say-scroll">
           <h1>
-            {form?.occasion
-              ? say(form.occasion.sentence)
-              : form?.app
-                ? t("feedback.about", { app: form.app })
-                : t("feedback.title")}
+            {form?.occasion ? (
+              <Readable text={told(form.occasion.sentence)} />
+            ) : form?.app ? (
+              t("feedback.about", { app: form.app })
+            ) : (
+              t("feedback.title")
+            )}
           </h1>
           <div ref={chips}>
             <ChoiceChips

@@ -55,8 +55,9 @@ const WHO: Line[] = [
 
 /** What Snag notices, what it never does, who sees it: read before anything is captured. */
 export function FirstRunWindow({ overview }: WindowProps) {
-  const { t } = useTranslation();
-  const page = useAsked(client.firstRun);
+  const { t, i18n } = useTranslation();
+  // What is collected comes in the person's language.
+  const page = useAsked(client.firstRun, i18n.language);
   if (!page.value)
     return (
       <main className="page" aria-busy={!page.problem}>

@@ -2,8 +2,10 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Knot } from "../../design/icons";
-import { duration, number, say, timeOfDay } from "../../i18n";
+import { duration, number, say, timeOfDay, told } from "../../i18n";
+import { readable, spoken } from "../../i18n/leftOut";
 import type { Day, IncidentView, SessionView } from "../../ipc/bindings";
+import { Readable } from "../parts/Readable";
 import { bandOf, leftOf, shadesOf, type Band } from "./band";
 import { ScoreTerms } from "./ScoreTerms";
 
@@ -18,9 +20,9 @@ export function DayTab({ day, search }: { day: Day; search: string }) {
   const { t } = useTranslation();
   const [chosen, setChosen] = useState<number | null>(null);
   const incidents = day.incidents.filter((one) =>
-    matches(search, one.app, one.screen, say(one.sentence), t(`incident_name.${one.kind}`)),
+    matches(search, one.app, readable(one.screen), say(one.sentence), t(`incident_name.${one.kind}`)),
   );
-  const screens = day.screens.filter((one) => matches(search, one.app, one.screen));
+  const screens = day.screens.filter((one) => matches(search, one.app, readable(one.screen)));
   const open = incidents.find((one) => one.seq === chosen) ?? incidents.at(-1) ?? null;
 
   if (day.spans.length === 0 && day.incidents.length === 0 && day.sessions.length === 0) {
@@ -55,7 +57,9 @@ export function DayTab({ day, search }: { day: Day; search: string }) {
                   onClick={() => setChosen(one.seq)}
                 >
                   <span className="snag-time">{timeOfDay(one.at)}</span>
-                  <span>{say(one.sentence)}</span>
+                  <span>
+                    <Readable text={told(one.sentence)} />
+                  </span>
                 </button>
               </li>
             ))}
@@ -95,7 +99,13 @@ export function DayTab({ day, search }: { day: Day; search: string }) {
               {screens.map((one, index) => (
                 <tr key={index}>
                   <td>{one.app}</td>
-                  <td>{one.screen || <span className="quiet">{t("knows.screen_unknown")}</span>}</td>
+                  <td>
+                    {one.screen ? (
+                      <Readable text={one.screen} />
+                    ) : (
+                      <span className="quiet">{t("knows.screen_unknown")}</span>
+                    )}
+                  </td>
                   <td className="num">{number(one.visits)}</td>
                   <td className="num">{duration(one.dwell_ms)}</td>
                   <td className="num">{number(one.incidents)}</td>
@@ -138,7 +148,7 @@ function DayBand({
             className="knot"
             style={{ left: `${leftOf(band, one.at)}%` }}
             aria-pressed={one === open}
-            aria-label={t("knows.knot", { time: timeOfDay(one.at), sentence: say(one.sentence) })}
+            aria-label={t("knows.knot", { time: timeOfDay(one.at), sentence: spoken(told(one.sentence)) })}
             title={t(`incident_name.${one.kind}`)}
             onClick={() => onOpen(one.seq)}
           >
@@ -191,14 +201,13 @@ function Snag({ incident, session }: { incident: IncidentView; session: SessionV
         <h2>
           <Knot size={20} /> {t(`incident_name.${incident.kind}`)}
         </h2>
-        <p className="snag-sentence">{say(incident.sentence)}</p>
+        <p className="snag-sentence">
+          <Readable text={told(incident.sentence)} />
+        </p>
         <p className="quiet">
-          {[
-            timeOfDay(incident.at),
-            incident.app,
-            incident.screen || t("knows.screen_unknown"),
-            duration(incident.duration_ms),
-          ].join(" · ")}
+          {timeOfDay(incident.at)} · {incident.app} ·{" "}
+          {incident.screen ? <Readable text={incident.screen} /> : t("knows.screen_unknown")} ·{" "}
+          {duration(incident.duration_ms)}
         </p>
       </div>
       <div className="snag-score">

@@ -21,7 +21,7 @@ type Tab = (typeof TABS)[number];
 
 /** What Snag knows: a day, what waits, what left, what was refused, who looked. */
 export function KnowsWindow({ overview }: WindowProps) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const announce = useAnnounce();
   const [tab, setTab] = useState<Tab>("day");
   const [search, setSearch] = useState("");
@@ -32,13 +32,10 @@ export function KnowsWindow({ overview }: WindowProps) {
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [exported, setExported] = useState<string | null>(null);
 
-  // Names within its sentences stand in the quotation marks of the language.
-  const day = useAsked(
-    useCallback(() => client.knowsDay(date), [date]),
-    i18n.language,
-  );
-  const waiting = usePages(client.knowsWaiting, turn);
-  const refused = usePages(client.knowsRefused, turn);
+  const day = useAsked(useCallback(() => client.knowsDay(date), [date]));
+  const [listed, setListed] = useState(overview?.waiting_records ?? 0);
+  const waiting = usePages(client.knowsWaiting, `${turn}/${listed}`);
+  const refused = usePages(client.knowsRefused, `${turn}`);
   const sent = useAsked(client.knowsSent);
   const looked = useAsked(client.knowsLooked);
 
@@ -70,14 +67,24 @@ export function KnowsWindow({ overview }: WindowProps) {
     shownSentAt.current = sentAt;
   });
 
+  // What was noticed meanwhile waits, too; where the person reads on or chooses, the list stays as it is.
+  const waitingNow = overview?.waiting_records ?? 0;
+  const mayRenew = tab === "waiting" && !waiting.pages?.extended && chosen.size === 0 && asking === null;
+  if (mayRenew && listed !== waitingNow) setListed(waitingNow);
+
   const days = day.value?.days ?? [];
   const shown = day.value?.date;
   const at = shown ? days.indexOf(shown) : -1;
-  const waitingTotal = waiting.pages?.total ?? overview?.waiting_records ?? 0;
 
+  // As the head counts them: what was said is listed in Conversations, and named here.
+  const said = {
+    waiting: overview?.waiting_feedback ?? 0,
+    sent: overview?.sent_feedback ?? 0,
+    refused: overview?.refused_feedback ?? 0,
+  };
   const counts: Partial<Record<Tab, number>> = {
-    waiting: waitingTotal,
-    refused: refused.pages?.total ?? 0,
+    waiting: waitingNow + said.waiting,
+    refused: (refused.pages?.total ?? 0) + said.refused,
     looked: looked.value?.length ?? 0,
   };
 
@@ -171,7 +178,10 @@ export function KnowsWindow({ overview }: WindowProps) {
           {waiting.problem && <Problem sentence={waiting.problem} />}
           {waiting.pages && (
             <>
-              <p className="lead">{t("knows.waiting_text", { count: waiting.pages.total })}</p>
+              {(waiting.pages.total > 0 || said.waiting === 0) && (
+                <p className="lead">{t("knows.waiting_text", { count: waiting.pages.total })}</p>
+              )}
+              <Said count={said.waiting} text={t("knows.feedback_waiting", { number: number(said.waiting) })} />
               {waiting.pages.total > 0 && (
                 <div className="list-tools">
                   <Button
@@ -215,7 +225,10 @@ export function KnowsWindow({ overview }: WindowProps) {
           {sent.problem && <Problem sentence={sent.problem} />}
           {sent.value && (
             <>
-              <p className="lead">{sent.value.length === 0 ? t("knows.sent_empty") : t("knows.sent_text")}</p>
+              <p className="lead">
+                {sent.value.length === 0 && said.sent === 0 ? t("knows.sent_empty") : t("knows.sent_text")}
+              </p>
+              <Said count={said.sent} text={t("knows.feedback_sent", { number: number(said.sent) })} />
               <div className="list-tools">
                 <Button
                   variant="default"
@@ -264,11 +277,14 @@ export function KnowsWindow({ overview }: WindowProps) {
           {refused.problem && <Problem sentence={refused.problem} />}
           {refused.pages && (
             <>
-              <p className="lead">
-                {refused.pages.total === 0
-                  ? t("knows.refused_empty")
-                  : t("knows.refused_text", { count: refused.pages.total })}
-              </p>
+              {(refused.pages.total > 0 || said.refused === 0) && (
+                <p className="lead">
+                  {refused.pages.total === 0
+                    ? t("knows.refused_empty")
+                    : t("knows.refused_text", { count: refused.pages.total })}
+                </p>
+              )}
+              <Said count={said.refused} text={t("knows.feedback_refused", { number: number(said.refused) })} />
               {refused.pages.total > 0 && (
                 <div className="list-tools">
                   <Button
@@ -338,7 +354,7 @@ export function KnowsWindow({ overview }: WindowProps) {
       <Confirm
         opened={asking === "waiting"}
         onClose={() => setAsking(null)}
-        title={t("knows.delete_waiting_title", { count: chosen.size > 0 ? chosen.size : waitingTotal })}
+        title={t("knows.delete_waiting_title", { count: chosen.size > 0 ? chosen.size : (waiting.pages?.total ?? 0) })}
         text={t("knows.delete_waiting_text")}
         action={t("common.delete")}
         done={t("knows.deleted")}
@@ -385,6 +401,20 @@ function actor(said: string, t: (key: string, values?: Record<string, string>) =
   if (kind === "token") return t("knows.actor.program", { name });
   if (kind === "system") return t("knows.actor.server");
   return name || said;
+}
+
+/** That feedback is among what is counted, and where it is. */
+function Said({ count, text }: { count: number; text: string }) {
+  const { t } = useTranslation();
+  if (count === 0) return null;
+  return (
+    <p className="lead said-too">
+      {text}{" "}
+      <Button size="compact-xs" variant="subtle" onClick={() => void client.openWindow("conversations")}>
+        {t("knows.feedback_where")}
+      </Button>
+    </p>
+  );
 }
 
 function Panel({ value, children }: { value: Tab; children: ReactNode }) {

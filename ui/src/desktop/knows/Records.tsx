@@ -8,10 +8,17 @@ import type { RecordPage, RecordView, Sentence } from "../../ipc/bindings";
 import { asSentence } from "../../ipc/client";
 import { matches } from "./DayTab";
 
-export type Pages = { items: RecordView[]; next: number | null; total: number; body: string };
+export type Pages = {
+  items: RecordView[];
+  next: number | null;
+  total: number;
+  body: string;
+  /** Whether more than the first page is here. */
+  extended?: boolean;
+};
 
-/** A list that comes page by page; `again` starts it from the front. */
-export function usePages(ask: (after?: number) => Promise<RecordPage>, turn: number) {
+/** A list that comes page by page; another `turn` starts it from the front. */
+export function usePages(ask: (after?: number) => Promise<RecordPage>, turn: string) {
   const [pages, setPages] = useState<Pages | null>(null);
   const [problem, setProblem] = useState<Sentence | null>(null);
   useEffect(() => {
@@ -32,7 +39,7 @@ export function usePages(ask: (after?: number) => Promise<RecordPage>, turn: num
     if (pages?.next == null) return;
     try {
       const page = await ask(pages.next);
-      setPages({ ...page, items: [...pages.items, ...page.items], body: pages.body });
+      setPages({ ...page, items: [...pages.items, ...page.items], body: pages.body, extended: true });
     } catch (thrown) {
       setProblem(asSentence(thrown));
     }

@@ -32,7 +32,15 @@ waiting_records: number,
  */
 waiting_feedback: number, 
 /**
- * When the server last took something.
+ * Feedback that was sent, as far as it is kept here.
+ */
+sent_feedback: number, 
+/**
+ * Feedback that the server refused.
+ */
+refused_feedback: number, 
+/**
+ * When the server last took something: records or feedback.
  */
 last_sent_at: string | null, 
 /**

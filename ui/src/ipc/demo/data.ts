@@ -30,6 +30,8 @@ export const overview = (): Overview => ({
   contact: "Mara Lindt, IT Service (ext. 4410)",
   waiting_records: 37,
   waiting_feedback: 0,
+  sent_feedback: 2,
+  refused_feedback: 0,
   last_sent_at: at(17, 52),
   offline: false,
   unread_replies: 1,
@@ -313,8 +315,8 @@ export const day = (date: string): Day => {
         app: "Ledger",
         screen: "Invoice entry",
         sentence: {
-          key: "incident.dead_click",
-          values: { app: "Ledger", count: "1", seconds: "2.5", role: "menu_item" },
+          key: "incident.dead_click_named",
+          values: { app: "Ledger", count: "1", seconds: "2.5", role: "menu_item", element: "Reopen {number}" },
         },
       },
       {
@@ -323,7 +325,7 @@ export const day = (date: string): Day => {
         at: when(14, 12),
         duration_ms: 31_000,
         app: "Ledger",
-        screen: "Booking",
+        screen: "Booking {number} of {date} {time}",
         sentence: { key: "incident.error_loop", values: { app: "Ledger", count: "3", seconds: "31" } },
       },
       {
@@ -341,7 +343,7 @@ export const day = (date: string): Day => {
         at: when(16, 31),
         duration_ms: 900_000,
         app: "Ledger",
-        screen: "Booking",
+        screen: "Booking {number} of {date} {time}",
         sentence: { key: "incident.abandoned_task", values: { app: "Ledger", seconds: "900", minutes: "15" } },
       },
     ],
@@ -386,7 +388,7 @@ export const day = (date: string): Day => {
     ],
     screens: [
       { app: "Ledger", screen: "Invoice entry", visits: 41, dwell_ms: 9_120_000, incidents: 2 },
-      { app: "Ledger", screen: "Booking", visits: 22, dwell_ms: 5_400_000, incidents: 2 },
+      { app: "Ledger", screen: "Booking {number} of {date} {time}", visits: 22, dwell_ms: 5_400_000, incidents: 2 },
       { app: "Writer", screen: "", visits: 6, dwell_ms: 3_240_000, incidents: 1 },
       { app: "Thunderbird", screen: "", visits: 9, dwell_ms: 3_060_000, incidents: 0 },
       { app: "Calc", screen: "", visits: 3, dwell_ms: 1_920_000, incidents: 0 },

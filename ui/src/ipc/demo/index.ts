@@ -41,6 +41,10 @@ export type Demo = {
   fail: (command: string, sentence: Sentence) => void;
   emit: <E extends keyof Events>(event: E, payload: Events[E]) => void;
   closed: () => boolean;
+  /** The titles that the window was given since it was opened. */
+  titles: string[];
+  /** So many records wait from now on. */
+  waiting: (count: number) => void;
   /** The form as it stands; what is changed of it is answered the next time. */
   readonly form: FeedbackForm;
   /** The first page as it stands. */
@@ -72,6 +76,7 @@ export function makeDemo(
   const calls: Demo["calls"] = [];
   const failing = new Map<string, Sentence>();
   const listeners = new Map<string, Set<(payload: never) => void>>();
+  const titles: string[] = [];
   let closed = false;
 
   const emit: Demo["emit"] = (event, payload) => listeners.get(event)?.forEach((heard) => heard(payload as never));
@@ -169,6 +174,7 @@ export function makeDemo(
         const setting = state.settings[name as keyof typeof state.settings];
         state.settings = { ...state.settings, [name]: { ...setting, value } };
       }
+      emit("settings", state.settings);
       return state.settings;
     },
     health: () => data.health(),
@@ -196,6 +202,9 @@ export function makeDemo(
       listeners.set(event, all);
       return () => all.delete(heard as (payload: never) => void);
     },
+    setTitle: async (title) => {
+      titles.push(title);
+    },
   };
   return {
     transport,
@@ -203,6 +212,14 @@ export function makeDemo(
     fail: (command, sentence) => failing.set(command, sentence),
     emit,
     closed: () => closed,
+    titles,
+    waiting: (count) => {
+      const all = data.waiting();
+      state.waiting = Array.from({ length: count }, (_, index) => ({
+        ...(all[index % all.length] as RecordView),
+        seq: index + 1,
+      }));
+    },
     get firstRun() {
       return state.firstRun;
     },

@@ -158,3 +158,21 @@ fn a_folder_that_cannot_be_written_to_loses_nothing_silently() {
     };
     assert_eq!((mode("json"), mode("picture")), (0o600, 0o600));
 }
+
+#[test]
+fn the_last_one_that_was_sent_whole_says_when() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::load(folder.path().to_owned());
+    for (number, picture) in [(1, false), (2, true), (3, false)] {
+        store.add(&outgoing(number, picture)).unwrap();
+    }
+    let at = |seconds| Timestamp::from_second(seconds).unwrap();
+    store.refused(Uuid::from_u128(3), "no").unwrap();
+    store.words_sent(Uuid::from_u128(2), at(5)).unwrap();
+    assert_eq!(store.counts().last_sent_at, None, "its picture waits");
+    store.picture_sent(Uuid::from_u128(2), at(9)).unwrap();
+    store.words_sent(Uuid::from_u128(1), at(7)).unwrap();
+    let counts = Store::load(folder.path().to_owned()).counts();
+    assert_eq!(counts.last_sent_at, Some(at(9)));
+    assert_eq!((counts.sent, counts.refused), (2, 1));
+}
