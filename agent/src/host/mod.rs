@@ -374,7 +374,8 @@ impl Host {
     /// Sends what waits now, and asks for the policy.
     ///
     /// # Errors
-    /// When the device isn't enrolled, or something still waits after the time that a person waits.
+    /// When the device isn't enrolled, or something still waits after the first try that failed, or after the time
+    /// that a person waits.
     pub async fn sync_now(&self) -> Result<(), Sentence> {
         let sync = self
             .shared
@@ -384,14 +385,20 @@ impl Host {
             .map(|device| Arc::clone(&device.sync))
             .ok_or_else(|| self.shared.no_device())?;
         self.shared.post.notify_one();
+        let mut failing = sync.watch();
+        let before = failing.borrow_and_update().last_error_at;
         sync.fetch_policy().await;
-        let flushed = sync.flush(Duration::from_secs(30)).await;
+        // Whoever asked is told of the first failure, while it is tried again in the background.
+        tokio::select! {
+            _ = sync.flush(Duration::from_secs(30)) => {}
+            _ = failing.wait_for(|now| now.last_error.is_some() && now.last_error_at != before) => {}
+        }
         self.changed();
         let status = sync.status();
         match (status.last_trouble, status.last_error) {
-            (Some(trouble), Some(why)) if flushed.left > 0 => {
-                Err(shared::server_problem(trouble, &why, flushed.left))
-            }
+            (Some(trouble), Some(why)) if status.waiting_records > 0 => Err(
+                shared::server_problem(trouble, &why, status.waiting_records),
+            ),
             _ => Ok(()),
         }
     }

@@ -112,12 +112,16 @@ pub struct Plan {
     /// No batch before this.
     batch_gate_ms: u64,
     batch_backoff: Backoff,
+    /// Whether the server gave the reason for `batch_gate_ms`, which then holds for a flush, too.
+    batch_gate_holds: bool,
     /// Most records in the next batch: below [`Plan::limit_max`] after a split.
     batch_limit: usize,
     /// Records in the batch that was sent last.
     sending: usize,
     policy_due_ms: u64,
     policy_backoff: Backoff,
+    /// The same of `policy_due_ms`.
+    policy_due_holds: bool,
     policy_version: u64,
     flushing: bool,
 }
@@ -135,10 +139,12 @@ impl Plan {
             gathering_since_ms: None,
             batch_gate_ms: start,
             batch_backoff: Backoff::default(),
+            batch_gate_holds: false,
             batch_limit: RECORDS_MAX,
             sending: 0,
             policy_due_ms: start,
             policy_backoff: Backoff::default(),
+            policy_due_holds: false,
             policy_version: 0,
             flushing: false,
         };
@@ -157,15 +163,16 @@ impl Plan {
         self.policy_version = version;
     }
 
-    /// While flushing, records don't wait for others and batches aren't paced. A
-    /// wait after a failure is kept to.
+    /// While flushing, records don't wait for others and batches aren't paced. Somebody
+    /// asked for it, so that a first try is made at once, whatever failed before; what
+    /// fails from then on waits as ever. A wait that the server asked for is kept to.
     pub fn set_flushing(&mut self, flushing: bool, now_ms: u64) {
         self.flushing = flushing;
         if flushing {
-            if self.batch_backoff.failures() == 0 {
+            if !self.batch_gate_holds {
                 self.batch_gate_ms = now_ms;
             }
-            if self.policy_backoff.failures() == 0 {
+            if !self.policy_due_holds {
                 self.policy_due_ms = now_ms;
             }
         }
@@ -229,6 +236,7 @@ impl Plan {
         match sent {
             Sent::Stored { policy_version } => {
                 self.batch_backoff.succeeded();
+                self.batch_gate_holds = false;
                 self.gathering_since_ms = None;
                 self.batch_limit = self.batch_limit.saturating_mul(2).min(self.limit_max());
                 self.pace(now_ms);
@@ -237,6 +245,7 @@ impl Plan {
                 }
             }
             Sent::Retry { after_ms } => {
+                self.batch_gate_holds = after_ms.is_some();
                 let wait = self.batch_backoff.failed(after_ms, &mut self.rng);
                 self.batch_gate_ms = now_ms.saturating_add(wait).saturating_add(1);
             }
@@ -251,6 +260,7 @@ impl Plan {
             Sent::Refused => {
                 // As slow as a failure: a server that is set up wrong would else
                 // empty the spool into the dead letters in minutes.
+                self.batch_gate_holds = true;
                 self.gathering_since_ms = None;
                 let wait = self.batch_backoff.failed(None, &mut self.rng);
                 self.batch_gate_ms = now_ms.saturating_add(wait).saturating_add(1);
@@ -279,6 +289,7 @@ impl Plan {
         match fetched {
             Fetched::Policy { version } => {
                 self.policy_backoff.succeeded();
+                self.policy_due_holds = false;
                 self.policy_version = version;
                 // A tenth either way keeps devices apart that started together.
                 let interval = self.rules.policy_interval_ms.max(1_000);
@@ -288,6 +299,7 @@ impl Plan {
                     .saturating_add(spread);
             }
             Fetched::Retry { after_ms } => {
+                self.policy_due_holds = after_ms.is_some();
                 let wait = self.policy_backoff.failed(after_ms, &mut self.rng);
                 self.policy_due_ms = now_ms.saturating_add(wait).saturating_add(1);
             }

@@ -156,7 +156,7 @@ fn a_newer_policy_is_fetched_at_once_and_else_by_the_interval() {
 }
 
 #[test]
-fn a_flush_waits_for_nobody_but_keeps_to_a_failures_wait() {
+fn a_flush_waits_for_nobody_but_the_server() {
     let (mut plan, now) = started(6, SyncRules::default());
     plan.set_flushing(true, now);
     for _ in 0..50 {
@@ -179,6 +179,27 @@ fn a_flush_waits_for_nobody_but_keeps_to_a_failures_wait() {
     assert_eq!(plan.next(now, of(3)), Task::FetchPolicy);
     plan.fetched(now, Fetched::Policy { version: 1 });
     assert!(matches!(plan.next(now, of(3)), Task::Wait { until_ms } if until_ms > now + 5_000));
+}
+
+#[test]
+fn a_flush_tries_at_once_after_hours_of_failures_and_then_waits_as_ever() {
+    let (mut plan, now) = started(6, SyncRules::default());
+    for _ in 0..30 {
+        plan.sent(now, Sent::Retry { after_ms: None });
+        plan.fetched(now, Fetched::Retry { after_ms: None });
+    }
+    assert!(matches!(plan.next(now, of(3)), Task::Wait { .. }));
+    plan.set_flushing(true, now);
+    assert_eq!(plan.next(now, of(3)), Task::Send { max_records: 500 });
+    plan.sent(now, Sent::Retry { after_ms: None });
+    assert_eq!(plan.next(now, of(3)), Task::FetchPolicy);
+    plan.fetched(now, Fetched::Retry { after_ms: None });
+    assert!(matches!(plan.next(now, of(3)), Task::Wait { .. }));
+    // Refused once, nothing is hurried into the dead letters.
+    plan.sent(now, Sent::Refused);
+    plan.set_flushing(true, now);
+    plan.fetched(now, Fetched::Policy { version: 1 });
+    assert!(matches!(plan.next(now, of(3)), Task::Wait { .. }));
 }
 
 #[test]
