@@ -33,15 +33,23 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// When the folder can't be read.
 pub fn files_with(folder: &Path, secret: &str) -> Result<Vec<PathBuf>> {
-    let needles = forms(secret);
-    let mut found = Vec::new();
-    for path in files(folder)? {
-        let content = std::fs::read(&path)?;
-        let named = path.to_string_lossy().contains(secret);
-        if named || needles.iter().any(|needle| contains(&content, needle)) {
-            found.push(path);
-        }
+    let mut found = files(folder)?;
+    found.retain(|path| path.to_string_lossy().contains(secret));
+    for needle in forms(secret) {
+        found.extend(files_with_bytes(folder, &needle)?);
     }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// The files below `folder` whose content holds these bytes. A file that is taken away meanwhile holds nothing.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn files_with_bytes(folder: &Path, bytes: &[u8]) -> Result<Vec<PathBuf>> {
+    let mut found = files(folder)?;
+    found.retain(|path| contains(&std::fs::read(path).unwrap_or_default(), bytes));
     Ok(found)
 }
 

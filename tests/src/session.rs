@@ -3,6 +3,7 @@
 //! Both are of our own, so that a test can read what is shown and click it without looking at pixels.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -139,6 +140,9 @@ fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The interface of an icon.
+const ITEM: &str = "org.kde.StatusNotifierItem";
+
 const NOTIFICATIONS: &str = "/org/freedesktop/Notifications";
 
 impl Session {
@@ -273,20 +277,65 @@ impl Session {
         Ok(())
     }
 
+    /// The file that the icon shows just now.
+    ///
+    /// # Errors
+    /// When the app shows no icon.
+    pub fn icon(&self) -> Result<PathBuf> {
+        let (_, name) = self.of_icon("IconName")?;
+        match &*name {
+            Value::Str(path) => Ok(PathBuf::from(path.as_str())),
+            other => anyhow::bail!("the icon is {other:?}"),
+        }
+    }
+
+    /// Clicks the icon itself; whether it does something by itself. Where it doesn't, panels open its menu.
+    ///
+    /// # Errors
+    /// When the app shows no icon.
+    pub fn click_icon(&self) -> Result<bool> {
+        let (service, path) = self.last_icon();
+        let answer = self.connection.call_method(
+            Some(service.as_str()),
+            path.as_str(),
+            Some(ITEM),
+            "Activate",
+            &(20_i32, 20_i32),
+        );
+        match answer {
+            Ok(_) => Ok(true),
+            Err(zbus::Error::MethodError(name, ..))
+                if name == "org.freedesktop.DBus.Error.UnknownMethod" =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Where the last icon's menu is.
     fn menu_place(&self) -> Result<(String, String)> {
-        let (name, path) = wait_for("the icon", || lock(&self.seen).items.last().cloned());
+        let (service, value) = self.of_icon("Menu")?;
+        match &*value {
+            Value::ObjectPath(path) => Ok((service, path.to_string())),
+            other => anyhow::bail!("the icon's menu is at {other:?}"),
+        }
+    }
+
+    fn last_icon(&self) -> (String, String) {
+        wait_for("the icon", || lock(&self.seen).items.last().cloned())
+    }
+
+    /// The service of the last icon, and what the icon says of itself.
+    fn of_icon(&self, property: &str) -> Result<(String, OwnedValue)> {
+        let (service, path) = self.last_icon();
         let answer = self.connection.call_method(
-            Some(name.as_str()),
+            Some(service.as_str()),
             path.as_str(),
             Some("org.freedesktop.DBus.Properties"),
             "Get",
-            &("org.kde.StatusNotifierItem", "Menu"),
+            &(ITEM, property),
         )?;
-        let value: OwnedValue = answer.body().deserialize()?;
-        match &*value {
-            Value::ObjectPath(path) => Ok((name, path.to_string())),
-            other => anyhow::bail!("the icon's menu is at {other:?}"),
-        }
+        Ok((service, answer.body().deserialize()?))
     }
 }

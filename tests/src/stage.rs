@@ -207,6 +207,16 @@ impl Stage {
         self.send("PUT", "/v1/admin/policy", &rules).map(drop)
     }
 
+    /// The server ends something, as an administrator asked.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn end(&self, path: &str) -> Result<()> {
+        let status = self.curl(path).args(["-X", "DELETE"]).status()?;
+        ensure!(status.success(), "{path}: {status}");
+        Ok(())
+    }
+
     fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let output = self
             .curl(path)
@@ -233,6 +243,19 @@ impl Stage {
     pub fn open(&self, driver: &Driver, window: &str) -> Result<()> {
         self.second(&[&format!("snag://{window}")])?;
         driver.go_to(window)
+    }
+
+    /// Says something by the form, and waits until the form has closed.
+    ///
+    /// # Errors
+    /// When the form doesn't come or can't be sent.
+    pub fn say(&self, driver: &Driver, words: &str) -> Result<()> {
+        self.open(driver, "feedback")?;
+        driver.type_into("//textarea", words)?;
+        driver.click("//label[contains(., 'Problem')]")?;
+        driver.click("//button[normalize-space()='Send']")?;
+        self.closed(driver, "feedback");
+        Ok(())
     }
 
     /// Waits until a window has closed.

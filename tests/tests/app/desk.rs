@@ -10,11 +10,7 @@ fn a_reply_is_told_by_a_notification_that_opens_the_conversation() -> Result<()>
     let (stage, dunst) = Stage::with_dunst()?;
     let driver = stage.driven()?;
     stage.read_first_page(&driver)?;
-    stage.open(&driver, "feedback")?;
-    driver.type_into("//textarea", "Sums are rounded twice")?;
-    driver.click("//label[contains(., 'Problem')]")?;
-    driver.click("//button[normalize-space()='Send']")?;
-    stage.closed(&driver, "feedback");
+    stage.say(&driver, "Sums are rounded twice")?;
     // The first notification: it has arrived.
     let (title, body) = dunst.click_next()?;
     ensure!(title == "Your feedback has arrived", "{title}");

@@ -1,24 +1,28 @@
 //! The desktop app as a person meets it: on a real desktop, with an icon, notifications, windows and real programs.
 
+mod acts;
 mod desk;
 mod drafts;
 mod export;
+mod icon;
+mod knows;
 mod life;
 mod managed;
+mod marks;
 mod policy;
 mod sdk;
 mod settings;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use image::RgbImage;
 use serde_json::{Value, json};
 use snag_e2e::desktop::wait_until;
-use snag_e2e::search::files;
 use snag_e2e::stage::Stage;
+
+use acts::pictures_in;
 
 /// X's name of the key that leaves.
 const ESCAPE: u32 = 0xff1b;
@@ -142,21 +146,6 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
         stage.is_nowhere(secret)?;
     }
     Ok(())
-}
-
-/// The pictures of the screen among the files below a folder; the tray's icons are no such.
-fn pictures_in(folder: &Path) -> Result<Vec<RgbImage>> {
-    let mut pictures = Vec::new();
-    for file in files(folder)? {
-        // A file may be replaced at any moment.
-        let bytes = std::fs::read(file).unwrap_or_default();
-        if let Ok(picture) = image::load_from_memory(&bytes)
-            && picture.width() > 640
-        {
-            pictures.push(picture.to_rgb8());
-        }
-    }
-    Ok(pictures)
 }
 
 /// How many colours there are in the upper nine tenths of a picture, but for its edge.

@@ -2,10 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use snag_e2e::desktop::{Hand, Program, wait_until};
+use snag_e2e::desktop::wait_until;
 use snag_e2e::sql::Sql;
 use snag_e2e::stage::Stage;
 use snag_e2e::webdriver::Driver;
+
+use crate::acts::{click, clicks_that_wait};
 
 /// What the notification says of wider rules.
 const WIDER: &str = "Snag would like to notice more";
@@ -23,8 +25,8 @@ fn what_the_rules_widen_is_noticed_only_after_it_was_read() -> Result<()> {
     stage.rule(|rules| rules["apps"] = json!({"mode": "deny", "apps": ["bank*"]}))?;
     rules_arrive(&driver, |rules| rules["apps"] == json!(["bank*"]))?;
     ensure!(state(&driver)? == "capturing");
-    click(&program, &hand, 2);
-    wait_to_leave(&driver, 2)?;
+    click(&program, &hand, "live", 2);
+    clicks_that_wait(&driver, 2)?;
 
     stage.rule(|rules| {
         rules["retention"]["feedback_days"] = json!(180);
@@ -42,7 +44,7 @@ fn what_the_rules_widen_is_noticed_only_after_it_was_read() -> Result<()> {
     stage
         .session
         .menu_says("Snag: waiting for you to read the first page");
-    click(&program, &hand, 3);
+    click(&program, &hand, "live", 3);
     stage.session.answer(&told, "default")?;
     driver.go_to("first-run")?;
     shows_what_changes(&driver, 180)?;
@@ -56,7 +58,7 @@ fn what_the_rules_widen_is_noticed_only_after_it_was_read() -> Result<()> {
     wait_until("the notification", || {
         stage.session.notifications().len() > before
     });
-    click(&program, &hand, 3);
+    click(&program, &hand, "live", 3);
     stage.quit()?;
     drop(hidden);
     let told = stage.session.notifications().split_off(before);
@@ -80,8 +82,8 @@ fn what_the_rules_widen_is_noticed_only_after_it_was_read() -> Result<()> {
         Ok((state(&driver)? == "capturing").then_some(()))
     })?;
     stage.captures();
-    click(&program, &hand, 2);
-    wait_to_leave(&driver, 2)?;
+    click(&program, &hand, "live", 2);
+    clicks_that_wait(&driver, 2)?;
     driver.invoke("sync_now", &json!({}))?;
     let version = &driver.invoke("first_run", &json!({}))?["version"];
     let kept = std::fs::read(stage.agent.data().join("acknowledged.json"))?;
@@ -132,29 +134,4 @@ fn shows_what_changes(driver: &Driver, days: u32) -> Result<()> {
         "{changes}[contains(., 'Accounts.*') and contains(., 'readable at once')]"
     ))?;
     Ok(())
-}
-
-/// Clicks a button that answers, and sees that the program had each click.
-fn click(program: &Program, hand: &Hand, times: usize) {
-    let before = program.clicks("live");
-    hand.activate(hand.windows()[0]);
-    for _ in 0..times {
-        hand.click_at(program.place("live"));
-    }
-    wait_until("the program saw the clicks", || {
-        program.clicks("live") == before + times
-    });
-}
-
-/// Waits until so many clicks wait to be sent.
-fn wait_to_leave(driver: &Driver, clicks: usize) -> Result<()> {
-    driver.until("the clicks to be stored", || {
-        let page = driver.invoke("knows_waiting", &json!({"after": null}))?;
-        let items = page["items"].as_array().context("items")?;
-        let is_click = |item: &&Value| {
-            let record = item["json"].as_str().unwrap_or_default();
-            item["kind"] == "event" && record.contains("\"click\"")
-        };
-        Ok((items.iter().filter(is_click).count() == clicks).then_some(()))
-    })
 }
