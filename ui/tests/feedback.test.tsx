@@ -28,7 +28,8 @@ function place(canvas: Element) {
 function drag(canvas: Element, from: [number, number], to: [number, number]) {
   const at = ([clientX, clientY]: [number, number]) => ({ clientX, clientY, button: 0, pointerId: 1 });
   fireEvent.pointerDown(canvas, at(from));
-  fireEvent.pointerMove(canvas, at(to));
+  // Where it is released counts: the last move may come too late to be drawn.
+  fireEvent.pointerMove(canvas, at([(from[0] + to[0]) / 2, (from[1] + to[1]) / 2]));
   fireEvent.pointerUp(canvas, at(to));
 }
 

@@ -68,7 +68,7 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
   };
 
   /** The drawing as it would be if the pointer were released now. */
-  const shown = ((): [Drawing, Item | null] => {
+  const shownWith = (gesture: Gesture | null): [Drawing, Item | null] => {
     if (!gesture) return [drawing, selected];
     if (gesture.what === "draw" && tool !== "select") return draw(drawing, tool, gesture, size);
     if (gesture.what === "move") {
@@ -84,8 +84,11 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
       return [reshape(drawing, gesture.item, ends, size), gesture.item];
     }
     return [drawing, selected];
-  })();
-  const [now, active] = shown;
+  };
+  const [now, active] = shownWith(gesture);
+  /** The same gesture with the pointer at another place. */
+  const follow = (gesture: Gesture, at: Point): Gesture =>
+    gesture.what === "end" ? { ...gesture, at } : { ...gesture, to: at };
 
   const hold = (event: PointerEvent) => svg.current?.setPointerCapture?.(event.pointerId);
 
@@ -112,23 +115,23 @@ export function Canvas({ url, alt, size, drawing, tool, selected, zoomed, onSele
   };
   const onMove = (event: PointerEvent) => {
     if (!gesture) return;
-    const at = point(event);
-    if (gesture.what === "end") {
-      setGesture({ ...gesture, at });
-    } else setGesture({ ...gesture, to: at });
+    setGesture(follow(gesture, point(event)));
   };
-  const onUp = () => {
+  const onUp = (event: PointerEvent) => {
     if (!gesture) return;
     setGesture(null);
-    if (gesture.what === "draw") {
-      const area = areaOf(gesture);
+    // The last move may not have been drawn yet.
+    const last = follow(gesture, point(event));
+    if (last.what === "draw") {
+      const area = areaOf(last);
       if (Math.max(area.width, area.height) * scale < LEAST_DRAG) return;
       // An area without height or width can neither be cut to nor hidden.
       if (tool !== "arrow" && (area.width < 1 || area.height < 1)) return;
     }
-    onChange(now);
-    onSelect(active);
-    if (gesture.what === "draw" && active) tell(now, active);
+    const [next, item] = shownWith(last);
+    onChange(next);
+    onSelect(item);
+    if (last.what === "draw" && item) tell(next, item);
   };
 
   const tell = (next: Drawing, item: Item) => {
