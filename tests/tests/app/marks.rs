@@ -52,17 +52,18 @@ fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
     canvas.draw("Box", at(40.0, 40.0), at(200.0, 120.0))?;
     canvas.draw("Arrow", at(400.0, 300.0), at(250.0, 100.0))?;
     canvas.draw("Highlight", at(60.0, 200.0), at(300.0, 260.0))?;
-    canvas.draw("Crop", at(20.0, 20.0), (right - 20.0, bottom - 20.0))?;
+    let cut = (at(20.0, 20.0), (right - 20.0, bottom - 20.0));
+    canvas.draw("Crop", cut.0, cut.1)?;
     let by_mouse = [
         ("box", at(40.0, 40.0), at(200.0, 120.0)),
         ("arrow", at(400.0, 300.0), at(250.0, 100.0)),
         ("highlight", at(60.0, 200.0), at(300.0, 260.0)),
     ];
-    canvas.holds(&by_mouse, true)?;
+    canvas.holds(&by_mouse, Some(cut))?;
     driver.click("//button[@aria-label='Undo']")?;
-    canvas.holds(&by_mouse, false)?;
+    canvas.holds(&by_mouse, None)?;
     driver.click("//button[@aria-label='Redo']")?;
-    canvas.holds(&by_mouse, true)?;
+    canvas.holds(&by_mouse, Some(cut))?;
 
     // By the keyboard alone, from the text on.
     driver.eval("document.querySelector('textarea').focus()")?;
@@ -75,25 +76,25 @@ fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
     })?;
     hand.control(u32::from('z'));
     hand.control(u32::from('z'));
-    canvas.holds(&by_mouse[..2], false)?;
+    canvas.holds(&by_mouse[..2], None)?;
     hand.control(u32::from('y'));
     hand.chord(&[CONTROL, SHIFT], u32::from('z'));
-    canvas.holds(&by_mouse, true)?;
+    canvas.holds(&by_mouse, Some(cut))?;
     // In the middle of a screen of 1280 x 800, a quarter of it; moved, and made larger.
     hand.key(u32::from('b'));
     hand.key(ENTER);
     let middle = ("box", (480.0, 300.0), (800.0, 500.0));
     let with = |last| [by_mouse[0], by_mouse[1], by_mouse[2], last];
-    canvas.holds(&with(middle), true)?;
+    canvas.holds(&with(middle), Some(cut))?;
     let step = canvas.step();
     hand.key(RIGHT);
     hand.chord(&[SHIFT], DOWN);
     let moved = ("box", (480.0 + step, 300.0), (800.0 + step, 500.0 + step));
-    canvas.holds(&with(moved), true)?;
+    canvas.holds(&with(moved), Some(cut))?;
     hand.key(DELETE);
-    canvas.holds(&by_mouse, true)?;
+    canvas.holds(&by_mouse, Some(cut))?;
     hand.control(u32::from('z'));
-    canvas.holds(&with(moved), true)?;
+    canvas.holds(&with(moved), Some(cut))?;
 
     driver.click("//button[normalize-space()='Send']")?;
     stage.closed(&driver, "feedback");
@@ -203,12 +204,23 @@ impl<'a> Canvas<'a> {
     }
 
     /// Waits until the draft has these marks, and is cut or not.
-    fn holds(&self, marks: &[(&str, Point, Point)], is_cut: bool) -> Result<()> {
-        self.driver.until(&format!("{marks:?}, cut: {is_cut}"), || {
+    fn holds(&self, marks: &[(&str, Point, Point)], cut: Option<(Point, Point)>) -> Result<()> {
+        self.driver.until(&format!("{marks:?}, cut: {cut:?}"), || {
             let form = self.driver.invoke("feedback_form", &json!({}))?;
             let drawn = form["draft"]["marks"].as_array().context("marks")?;
-            let holds = self.are(drawn, marks) && form["draft"]["crop"].is_object() == is_cut;
-            Ok(holds.then_some(()))
+            let crop = &form["draft"]["crop"];
+            let is_cut = cut.map_or(crop.is_null(), |((left, top), (right, bottom))| {
+                let fields = [
+                    ("x", left),
+                    ("y", top),
+                    ("width", right - left),
+                    ("height", bottom - top),
+                ];
+                fields.iter().all(|(name, should)| {
+                    crop[name].as_f64().is_some_and(|is| self.near(is, *should))
+                })
+            });
+            Ok((self.are(drawn, marks) && is_cut).then_some(()))
         })
     }
 
