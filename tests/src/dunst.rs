@@ -1,6 +1,6 @@
 //! A notification daemon that people have, with its windows on the screen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,6 +16,8 @@ const SETTINGS: &str = "[global]\nwidth = 300\nheight = 120\norigin = top-left\n
 
 /// A dunst on a desktop.
 pub struct Dunst {
+    /// Where it is written what is chosen of a menu.
+    choice: PathBuf,
     display: String,
     bus_address: String,
     hand: Hand,
@@ -28,8 +30,15 @@ impl Dunst {
     /// # Errors
     /// When it isn't there (package dunst).
     pub fn start(desktop: &Desktop, folder: &Path) -> Result<Self> {
+        // Its menu of what a notification offers is any program that reads lines and prints one of them.
+        let (menu, choice) = (folder.join("dunst-menu"), folder.join("dunst-choice"));
+        std::fs::write(&menu, format!("grep -F -m 1 -f '{}'", choice.display()))?;
         let settings = folder.join("dunstrc");
-        std::fs::write(&settings, SETTINGS)?;
+        let menu = format!("dmenu = /bin/sh {}\n", menu.display());
+        std::fs::write(
+            &settings,
+            SETTINGS.replace("[urgency", &format!("{menu}[urgency")),
+        )?;
         let process = desktop
             .command("dunst")
             .arg("-conf")
@@ -39,6 +48,7 @@ impl Dunst {
             .spawn()
             .context("dunst (package dunst)")?;
         let this = Self {
+            choice,
             display: desktop.display().to_owned(),
             bus_address: desktop.bus_address().to_owned(),
             hand: desktop.hand(),
@@ -55,6 +65,36 @@ impl Dunst {
     pub fn shown(&self) -> Result<u32> {
         let said = self.ask(&["count", "displayed"])?;
         Ok(String::from_utf8_lossy(&said).trim().parse()?)
+    }
+
+    /// How many notifications wait to be shown, since it is paused.
+    ///
+    /// # Errors
+    /// When dunst doesn't answer.
+    pub fn held_back(&self) -> Result<u32> {
+        let said = self.ask(&["count", "waiting"])?;
+        Ok(String::from_utf8_lossy(&said).trim().parse()?)
+    }
+
+    /// Shows nothing from now on, or again.
+    ///
+    /// # Errors
+    /// When dunst doesn't answer.
+    pub fn pause(&self, paused: bool) -> Result<()> {
+        self.ask(&["set-paused", if paused { "true" } else { "false" }])
+            .map(drop)
+    }
+
+    /// Waits for a notification, and chooses what it offers by these words.
+    ///
+    /// # Errors
+    /// When dunst doesn't answer.
+    pub fn choose_of_next(&self, words: &str) -> Result<()> {
+        wait_until("a notification", || {
+            self.shown().is_ok_and(|shown| shown > 0)
+        });
+        std::fs::write(&self.choice, format!("#{words}\n"))?;
+        self.ask(&["context"]).map(drop)
     }
 
     /// Waits for a notification, clicks it, and gives its first line and the rest of it.

@@ -134,6 +134,16 @@ impl Stage {
             .open(self.folder.path().join("app.log"))?)
     }
 
+    /// The lines of the app's log that hold this.
+    ///
+    /// # Errors
+    /// When it wrote none yet.
+    pub fn logged(&self, words: &str) -> Result<Vec<String>> {
+        let log = std::fs::read_to_string(self.folder.path().join("app.log"))?;
+        let lines = log.lines().filter(|line| line.contains(words));
+        Ok(lines.map(str::to_owned).collect())
+    }
+
     /// Starts the app under a driver.
     ///
     /// # Errors

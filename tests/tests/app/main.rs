@@ -10,11 +10,11 @@ mod life;
 mod managed;
 mod marks;
 mod policy;
+mod prompts;
 mod sdk;
 mod settings;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use image::RgbImage;
@@ -157,94 +157,4 @@ fn colours_above(picture: &RgbImage) -> usize {
         .map(|(_, _, pixel)| pixel.0)
         .collect::<BTreeSet<_>>()
         .len()
-}
-
-#[test]
-fn a_rage_click_is_asked_about_once_and_a_pause_stores_nothing() -> Result<()> {
-    let stage = Stage::set()?;
-    let program = stage.program(SECRET);
-    let driver = stage.driven()?;
-    stage.read_first_page(&driver)?;
-    let hand = stage.desktop.hand();
-    wait_until("moves are counted", || {
-        hand.move_to((300, 700));
-        std::thread::sleep(Duration::from_millis(100));
-        hand.move_to((310, 700));
-        stage
-            .status()
-            .is_some_and(|s| s["capture"]["counts"]["moves"].as_u64() > Some(0))
-    });
-    let rage = || {
-        hand.move_to(program.place("dead"));
-        std::thread::sleep(Duration::from_millis(200));
-        for _ in 0..6 {
-            hand.click();
-            std::thread::sleep(Duration::from_millis(90));
-        }
-    };
-    rage();
-    let asked = stage
-        .session
-        .notification("the question", |n| n.title.starts_with("Stuck in"));
-    ensure!(
-        ["tell", "not-now", "never"]
-            .iter()
-            .all(|id| asked.actions.iter().any(|a| a == id)),
-        "{asked:?}"
-    );
-    ensure!(
-        !asked.title.contains(SECRET) && !asked.body.contains(SECRET),
-        "{asked:?}"
-    );
-    stage.session.answer(&asked, "tell")?;
-    driver.go_to("feedback")?;
-    driver.find("//*[contains(., 'react') and contains(., 'at ')]")?;
-    driver.click("//button[normalize-space()='Discard']")?;
-    // Discarding asks once more where something would be lost.
-    wait_until("the form has closed", || {
-        let _ = driver.eval(
-            "[...document.querySelectorAll('[role=dialog] button')].filter(b => b.innerText.trim() === 'Discard').forEach(b => b.click())",
-        );
-        driver
-            .labels()
-            .is_ok_and(|open| !open.contains(&"feedback".to_owned()))
-    });
-
-    // Paused by the menu: the same again leaves nothing.
-    stage.session.choose("Until I resume")?;
-    stage.session.menu_says("Resume");
-    wait_until("the status says so", || {
-        stage
-            .status()
-            .is_some_and(|s| s["capture"]["paused"] == true || s.to_string().contains("paused"))
-    });
-    let next = || stage.status().and_then(|s| s["next_seq"].as_u64());
-    let settled = {
-        let mut last = next();
-        wait_until("everything is stored", || {
-            std::thread::sleep(Duration::from_millis(1_500));
-            let now = next();
-            let same = now == last && now.is_some();
-            last = now;
-            same
-        });
-        last
-    };
-    let clicks = program.clicks("dead");
-    rage();
-    wait_until("the program saw the clicks", || {
-        program.clicks("dead") == clicks + 6
-    });
-    std::thread::sleep(Duration::from_secs(4));
-    ensure!(next() == settled, "{:?} after {settled:?}", next());
-    let questions = stage
-        .session
-        .notifications()
-        .iter()
-        .filter(|n| n.title.starts_with("Stuck in"))
-        .count();
-    ensure!(questions == 1, "{questions} questions");
-    stage.session.choose("Resume")?;
-    stage.captures();
-    stage.quit()
 }
