@@ -19,7 +19,7 @@ use crate::record::{Class, NewRecord, Refusal};
 use crate::sidecar::{self, Found, RESERVE_STEP, Sidecar};
 use crate::store::{Change, Store, Tree};
 use crate::{OpenReport, SetAside, SpoolError, SpoolOptions};
-use crate::{aside, letter};
+use crate::{anew, aside, letter};
 
 /// Records in a chunk: enough to share the dictionary and sled's overhead, few
 /// enough that dropping or splitting one is nothing.
@@ -74,6 +74,7 @@ impl Inner {
     /// a full disk or a missing permission passes.
     pub(crate) fn open(&mut self, found: Found, starting: bool) -> Result<OpenReport, SpoolError> {
         let path = self.dir.join("spool");
+        anew::recover(&self.dir)?;
         let mut report = OpenReport::default();
         let known = match &found {
             Found::Good(sidecar) => Some(sidecar.clone()),
@@ -328,6 +329,7 @@ impl Inner {
         ledger.dead = 0;
         let count = changes.len() as u64;
         self.commit(ledger, changes)?;
+        self.leave_nothing_behind();
         self.mirror(false);
         Ok(count)
     }

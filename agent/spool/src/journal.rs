@@ -146,6 +146,7 @@ impl Spool {
         let count = changes.len() as u64;
         let ledger = inner.ready()?.clone();
         inner.commit(ledger, changes)?;
+        inner.leave_nothing_behind();
         Ok(count)
     }
 
@@ -227,6 +228,7 @@ impl Spool {
         let count = removed.len() as u64;
         ledger.drop_records(reason, count);
         inner.commit(ledger, changes)?;
+        inner.leave_nothing_behind();
         inner.mirror(true);
         drop(inner);
         self.changed();

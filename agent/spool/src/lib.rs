@@ -15,6 +15,8 @@
 //!   ones instead, which say more about what hurts today.
 //! - With [`SpoolOptions::journal_ms`], copies of sessions, screens, incidents and changes of
 //!   focus stay for that long after they were sent, for the person to see (`journal`).
+//! - What a person removes ([`Spool::remove`], [`Spool::forget_journal`], [`Spool::forget_dead_letters`]) is in none of
+//!   the files any more: the spool is written anew.
 //! - A spool that can't be opened (damaged, of another schema version, not a
 //!   folder) is renamed to `spool.aside-<n>`, reported, and a new one begun. Where
 //!   a new one can't be made either, the old one goes back to its place.
@@ -24,6 +26,7 @@
 //!
 //! **Invariant:** this crate is the only one that knows sled.
 
+mod anew;
 mod aside;
 mod bytes;
 mod codec;

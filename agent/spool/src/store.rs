@@ -46,6 +46,9 @@ const GARBAGE_EVERY_MS: u64 = 60_000;
 const LOCK_TRIES: u32 = 10;
 const LOCK_WAIT: Duration = Duration::from_millis(50);
 
+/// Pairs in one commit of a copy: some hundred kilobytes.
+const COPIED_AT_ONCE: usize = 1_024;
+
 /// The trees of the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tree {
@@ -187,6 +190,23 @@ impl Store {
         self.flush()
     }
 
+    /// Puts all that is here into another store, which is empty.
+    pub(crate) fn copy_to(&self, other: &Self) -> Result<(), SpoolError> {
+        for (tree, _) in TREES {
+            let mut changes = Vec::new();
+            self.scan(tree, |key, value| {
+                changes.push(Change::Put(tree, key.to_vec(), value.to_vec()));
+                if changes.len() == COPIED_AT_ONCE {
+                    other.commit(&changes)?;
+                    changes.clear();
+                }
+                Ok(true)
+            })?;
+            other.commit(&changes)?;
+        }
+        Ok(())
+    }
+
     fn flush(&self) -> Result<(), SpoolError> {
         self.flusher.flush()?;
         self.file
@@ -306,6 +326,22 @@ fn guard<T>(what: &str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, Spo
             "{what}: the storage engine gave up"
         ))),
     }
+}
+
+/// Waits until no thread of sled's is at work on a closed store's files.
+pub(crate) fn wait_for_close(dir: &Path) -> Result<(), SpoolError> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(dir.join("db"))
+        .map_err(|error| SpoolError::io("look at a closed spool", error))?;
+    for _ in 0..LOCK_TRIES {
+        if file.try_lock().is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(LOCK_WAIT);
+    }
+    Err(SpoolError::InUse(dir.to_owned()))
 }
 
 /// Removes snapshots that were never finished, unless a process is at work on them.

@@ -431,3 +431,93 @@ fn a_person_deletes_what_waits() {
     );
     assert_eq!(spool.drops()[0].count, 290);
 }
+
+/// The files of a spool that hold these bytes.
+fn files_with(dir: &std::path::Path, bytes: &[u8]) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, bytes));
+        } else if std::fs::read(&path)
+            .unwrap()
+            .windows(bytes.len())
+            .any(|part| part == bytes)
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_removed_is_in_no_file_and_all_else_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = open(dir.path());
+    let state = vec![7; 300_000];
+    spool.append(&mixed(1_000), Some(&state)).unwrap();
+    let secret = LabelHash(*b"\xa5SECRET\x5a");
+    let mut click = event(200_000);
+    if let snag_wire::Record::Event(event) = &mut click.record {
+        event.label = Some(secret);
+    }
+    let seq = spool.append(&[click], None).unwrap().start;
+    spool.append(&mixed(20), None).unwrap();
+    let on_its_way = spool.peek(10).unwrap();
+    assert!(!files_with(dir.path(), &secret.0).is_empty());
+    let before = spool.list(0, usize::MAX).unwrap();
+
+    assert_eq!(
+        spool
+            .remove(Some(&[seq].into()), "deleted_by_person")
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        files_with(dir.path(), &secret.0),
+        Vec::<std::path::PathBuf>::new()
+    );
+    let mut expected = before;
+    expected.retain(|record| record.seq != seq);
+    assert_eq!(spool.list(0, usize::MAX).unwrap(), expected);
+    assert_eq!(spool.load_state().unwrap(), Some(state));
+    // What was on its way still is.
+    let first = on_its_way[0].seq;
+    assert_eq!(
+        spool
+            .remove(Some(&[first].into()), "deleted_by_person")
+            .unwrap(),
+        0
+    );
+    let end = spool.waiting().next_seq;
+    drop(spool);
+    let spool = open(dir.path());
+    assert_eq!(spool.list(0, usize::MAX).unwrap(), expected);
+    assert_eq!(spool.append(&[event(1)], None).unwrap().start, end);
+}
+
+#[test]
+fn a_crash_while_it_is_written_anew_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name);
+    let spool = open(dir.path());
+    spool.append(&mixed(50), None).unwrap();
+    let kept = spool.list(0, usize::MAX).unwrap();
+    drop(spool);
+    // Half a copy; then the moment between the two renames; then the moment before the old one is removed.
+    for (from, half) in [
+        (None, "spool.new"),
+        (Some("spool"), "spool.new"),
+        (None, "spool.old"),
+    ] {
+        if let Some(from) = from {
+            std::fs::rename(place(from), place("spool.old")).unwrap();
+        }
+        std::fs::create_dir(place(half)).unwrap();
+        std::fs::write(place(half).join("db"), b"half").unwrap();
+        let spool = open(dir.path());
+        assert_eq!(spool.list(0, usize::MAX).unwrap(), kept);
+        assert!(!place("spool.new").exists() && !place("spool.old").exists());
+        drop(spool);
+    }
+}
