@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use snag_e2e::desktop::wait_until;
 use snag_e2e::process::Server;
 use snag_e2e::search::files_with_bytes;
 use snag_e2e::sql::Sql;
@@ -80,6 +81,9 @@ fn what_is_deleted_before_it_leaves_never_arrives_and_the_server_forgets_the_res
     driver.click("//button[.='Delete all']")?;
     confirm(&driver, "record", "Delete")?;
     driver.find(NOTHING)?;
+    wait_until("nothing of it is on the disk", || {
+        files_with_bytes(data, &button).is_ok_and(|files| files.is_empty())
+    });
 
     // What is done from now on leaves at once when the server is back, though nothing was heard of it for a while.
     click(&program, &hand, "check", 2);
