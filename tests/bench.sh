@@ -27,6 +27,8 @@ section "Footprint of the headless agent"
 cargo run --release --locked -q -p snag-e2e --bin footprint
 section "Agent at rest: wake-ups a second, CPU"
 cargo bench --locked -q -p snag-agent --bench idle
+section "Agent: memory over days of use"
+cargo bench --locked -q -p snag-agent --bench growth
 section "Desktop app: start, form, memory, idle, a day of inputs"
 cargo run --release --locked -q -p snag-e2e --bin app_figures
 section "Picture: from a screen of 1920 x 1080 to a file with a hidden area"
