@@ -34,6 +34,8 @@ const COMMANDS: &[&str] = &[
     "export_json",
     "settings",
     "change_settings",
+    "shortcut_press",
+    "shortcut_press_end",
     "health",
     "open_window",
     "close_window",

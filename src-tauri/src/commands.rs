@@ -163,6 +163,11 @@ pub async fn answer(app: &Arc<App>, command: &str, arguments: &[u8]) -> Result<A
         }
         "settings" => json(&host.settings()),
         "change_settings" => json(&change_settings(app, host, given.take("change")?).await?),
+        "shortcut_press" => json(&shortcut::press(app).await?),
+        "shortcut_press_end" => {
+            shortcut::stop_press(app);
+            json(&())
+        }
         "health" => json(&health(host).await?),
         "open_window" => {
             app::open(app, given.take("name")?);

@@ -391,6 +391,26 @@ describe("settings", () => {
     await waitFor(() => expect(calls("change_settings")).toEqual([{ change: { shortcut: "Ctrl+Shift+G" } }]));
   });
 
+  it("take a shortcut from the app, which gets the keys that another program holds", async () => {
+    const answers: ((pressed: string | null) => void)[] = [];
+    const { user, calls } = await open("settings", "ordinary", "en", (demo) =>
+      demo.answer("shortcut_press", () => new Promise((answer) => answers.push(answer))),
+    );
+    const button = await screen.findByRole("button", { name: /Shortcut for feedback/ });
+    await user.click(button);
+    await act(async () => answers[0]?.(""));
+    expect(await screen.findByText("Hold Ctrl, Alt or Super as well.")).toBeTruthy();
+    await act(async () => answers[1]?.("Ctrl+Alt+K"));
+    await waitFor(() => expect(calls("change_settings")).toEqual([{ change: { shortcut: "Ctrl+Alt+K" } }]));
+    expect(calls("shortcut_press_end")).toEqual([]);
+    // Who goes elsewhere leaves the keys to the others, and what is pressed then counts no more.
+    await user.click(button);
+    await user.tab();
+    expect(calls("shortcut_press_end")).toHaveLength(1);
+    await act(async () => answers[2]?.("Ctrl+Alt+L"));
+    expect(calls("change_settings")).toHaveLength(1);
+  });
+
   it("say why a change was refused", async () => {
     const { user } = await open("settings", "ordinary", "en", (demo) =>
       demo.fail("change_settings", { key: "problem.shortcut_taken", values: { shortcut: "Ctrl+Alt+G" } }),

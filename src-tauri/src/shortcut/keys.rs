@@ -34,6 +34,51 @@ impl Keys {
     }
 }
 
+/// How keys are written that were pressed: what was held, and what the key has on it, level by level. Empty where the key
+/// is none that a shortcut is written with, or with too little held; none while only a modifier is pressed.
+#[must_use]
+pub(super) fn written(held: ModMask, signs: &[u32]) -> Option<String> {
+    if signs.iter().any(|sign| MODIFIERS.contains(sign)) {
+        return None;
+    }
+    let Some(key) = signs.iter().find_map(|sign| key_name(*sign)) else {
+        return Some(String::new());
+    };
+    let mut parts: Vec<&str> = [
+        (ModMask::CONTROL, "Ctrl"),
+        (ModMask::M1, "Alt"),
+        (ModMask::SHIFT, "Shift"),
+        (ModMask::M4, "Super"),
+    ]
+    .into_iter()
+    .filter(|(modifier, _)| u16::from(held) & u16::from(*modifier) != 0)
+    .map(|(_, name)| name)
+    .collect();
+    parts.push(&key);
+    let keys = parts.join("+");
+    Some(match Keys::parse(&keys) {
+        Some(_) => keys,
+        None => String::new(),
+    })
+}
+
+/// Shift to Hyper, Caps Lock and Alt Gr among them.
+const MODIFIERS: [u32; 16] = [
+    0xffe1, 0xffe2, 0xffe3, 0xffe4, 0xffe5, 0xffe6, 0xffe7, 0xffe8, 0xffe9, 0xffea, 0xffeb, 0xffec,
+    0xffed, 0xffee, 0xfe03, 0xff7f,
+];
+
+fn key_name(keysym: u32) -> Option<String> {
+    match keysym {
+        0x20 => Some("Space".to_owned()),
+        F1..=0xffd5 => Some(format!("F{}", keysym - F1 + 1)),
+        _ => u8::try_from(keysym)
+            .ok()
+            .filter(u8::is_ascii_alphanumeric)
+            .map(|sign| char::from(sign.to_ascii_uppercase()).to_string()),
+    }
+}
+
 fn modifier(name: &str) -> Option<ModMask> {
     Some(match name.to_ascii_lowercase().as_str() {
         "ctrl" | "control" => ModMask::CONTROL,
@@ -78,6 +123,37 @@ mod tests {
         assert_eq!(Keys::parse("F9"), keys(ModMask::default(), 0xffc6));
         assert_eq!(Keys::parse("Shift+F24"), keys(ModMask::SHIFT, 0xffd5));
         assert_eq!(Keys::parse("Ctrl+F"), keys(ModMask::CONTROL, 0x66));
+    }
+
+    #[test]
+    fn what_is_pressed_is_written_as_it_is_read() {
+        let ctrl_alt = ModMask::CONTROL | ModMask::M1;
+        let press = |held, signs: &[u32]| written(held, signs);
+        let said = |keys: &str| Some(keys.to_owned());
+        assert_eq!(press(ctrl_alt, &[0x6b, 0x4b]), said("Ctrl+Alt+K"));
+        assert_eq!(press(ModMask::M4, &[0x20, 0x20]), said("Super+Space"));
+        assert_eq!(press(ModMask::SHIFT, &[F1 + 8]), said("Shift+F9"));
+        // French has its digits on the second level, Russian its Latin letters in another group.
+        assert_eq!(press(ModMask::CONTROL, &[0x26, 0x31]), said("Ctrl+1"));
+        assert_eq!(
+            press(ModMask::CONTROL, &[0x06c1, 0x06e1, 0x66, 0x46]),
+            said("Ctrl+F")
+        );
+        // Caps Lock and Num Lock are no part of it.
+        assert_eq!(
+            press(ctrl_alt | ModMask::LOCK | ModMask::M2, &[0x6b]),
+            said("Ctrl+Alt+K")
+        );
+        for too_little in [
+            press(ModMask::default(), &[0x6b]),
+            press(ModMask::SHIFT, &[0x6b]),
+            press(ctrl_alt, &[0xff0d]),
+        ] {
+            assert_eq!(too_little, said(""));
+        }
+        for modifier in MODIFIERS {
+            assert_eq!(press(ModMask::default(), &[modifier]), None);
+        }
     }
 
     #[test]

@@ -6,13 +6,16 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use x11rb::connection::Connection as _;
 use x11rb::errors::{ConnectError, ConnectionError, ReplyError};
-use x11rb::protocol::xproto::{ConnectionExt as _, GrabMode, Keycode, ModMask, Window};
+use x11rb::protocol::xproto::{
+    AtomEnum, ConnectionExt as _, GrabMode, GrabStatus, KeyPressEvent, Keycode, ModMask, Window,
+};
 use x11rb::protocol::{ErrorKind, Event};
 use x11rb::rust_connection::RustConnection;
 
-use super::keys::Keys;
+use super::keys::{self, Keys};
 
 /// Caps Lock and Num Lock: they are part of what the display compares, and none of the person's concern.
 const LOCKS: [ModMask; 2] = [ModMask::LOCK, ModMask::M2];
@@ -35,6 +38,9 @@ pub(super) enum Refused {
     /// The keyboard has none with this sign.
     #[error("the keyboard has no such key")]
     NoSuchKey,
+    /// Another program takes all keys just now.
+    #[error("another program has the keyboard")]
+    Busy,
     /// The system gives no thread.
     #[error("the system gives no thread: {0}")]
     Thread(std::io::Error),
@@ -49,7 +55,14 @@ struct Display {
     connection: RustConnection,
     root: Window,
     held: Mutex<Option<Held>>,
+    /// Who wants to know what is pressed next, in place of whoever holds it.
+    listening: Mutex<Option<oneshot::Sender<Option<String>>>>,
 }
+
+/// Escape, on each layout.
+const ESCAPE: u32 = 0xff1b;
+/// Tab, which leads on.
+const TAB: u32 = 0xff09;
 
 #[derive(Clone, Copy)]
 struct Held {
@@ -69,6 +82,7 @@ impl Holder {
             connection,
             root,
             held: Mutex::default(),
+            listening: Mutex::default(),
         });
         let listening = Arc::clone(&display);
         std::thread::Builder::new()
@@ -98,7 +112,90 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// Tells what is pressed next, also where another program holds these keys: as a shortcut is written, empty where it
+    /// is none, nothing for Esc. Until then, or [`Holder::quiet`], no other program gets a key.
+    ///
+    /// # Errors
+    /// The keyboard can't be had.
+    pub(super) fn listen(&self) -> Result<oneshot::Receiver<Option<String>>, Refused> {
+        let display = &self.display;
+        let (heard, hears) = oneshot::channel();
+        let mut listening = display.listening.lock();
+        let asked = display.connection.grab_keyboard(
+            false,
+            display.root,
+            x11rb::CURRENT_TIME,
+            GrabMode::ASYNC,
+            GrabMode::ASYNC,
+        )?;
+        if asked.reply()?.status != GrabStatus::SUCCESS {
+            return Err(Refused::Busy);
+        }
+        *listening = Some(heard);
+        Ok(hears)
+    }
+
+    /// The window that the person is in, where the window manager tells.
+    pub(super) fn active(&self) -> Option<Window> {
+        let display = &self.display;
+        let name = b"_NET_ACTIVE_WINDOW";
+        let atom = display.connection.intern_atom(false, name).ok()?;
+        let atom = atom.reply().ok()?.atom;
+        let kind = AtomEnum::WINDOW;
+        let asked = display
+            .connection
+            .get_property(false, display.root, atom, kind, 0, 1);
+        asked.ok()?.reply().ok()?.value32()?.next()
+    }
+
+    /// Gives the keys back.
+    pub(super) fn quiet(&self) {
+        let listening = self.display.listening.lock().take();
+        if listening.is_some() {
+            self.display.give_back();
+        }
+    }
+}
+
 impl Display {
+    /// Every program gets its keys again.
+    fn give_back(&self) {
+        let asked = self.connection.ungrab_keyboard(x11rb::CURRENT_TIME);
+        if let Err(error) = asked.and_then(|_| self.connection.flush()) {
+            tracing::warn!(%error, "the keyboard can't be given back");
+        }
+    }
+
+    /// Tells who listens, if anybody does.
+    fn was_heard(&self, press: &KeyPressEvent) -> bool {
+        let mut listening = self.listening.lock();
+        if listening.is_none() {
+            return false;
+        }
+        let signs = self.signs(press.detail).unwrap_or_default();
+        let leaves = [ESCAPE, TAB].iter().any(|key| signs.contains(key));
+        let heard = if leaves {
+            Some(None)
+        } else {
+            keys::written(ModMask::from(u16::from(press.state)), &signs).map(Some)
+        };
+        // A modifier is only the beginning.
+        if let (Some(heard), Some(listener)) = (heard.clone(), heard.and_then(|_| listening.take()))
+        {
+            self.give_back();
+            // Who doesn't wait any more took what was pressed in another way.
+            drop(listener.send(heard));
+        }
+        true
+    }
+
+    /// What a key has on it.
+    fn signs(&self, keycode: Keycode) -> Result<Vec<u32>, Refused> {
+        let asked = self.connection.get_keyboard_mapping(keycode, 1)?;
+        Ok(asked.reply()?.keysyms)
+    }
+
     fn grab(&self, keys: Keys) -> Result<Held, Refused> {
         let keycode = self.keycode(keys.keysym)?.ok_or(Refused::NoSuchKey)?;
         let held = Held { keys, keycode };
@@ -165,6 +262,7 @@ impl Display {
         let mut released_at_ms = None;
         loop {
             match self.connection.wait_for_event()? {
+                Event::KeyPress(press) if self.was_heard(&press) => {}
                 Event::KeyPress(press) => {
                     let held = *self.held.lock();
                     let is_ours = held.is_some_and(|held| {

@@ -68,6 +68,12 @@ export const exportJson = () => call<string | null>("export_json");
 
 export const settings = () => call<Settings>("settings");
 export const changeSettings = (change: SettingsChange) => call<Settings>("change_settings", { change });
+/**
+ * What is pressed next, as a shortcut is written, also where another program holds these keys: empty where they can be none,
+ * nothing where the person changed their mind. Rejects on desktops that don't give programs all keys.
+ */
+export const shortcutPress = () => call<string | null>("shortcut_press");
+export const shortcutPressEnd = () => call<null>("shortcut_press_end");
 export const health = () => call<HealthLine[]>("health");
 export const openWindow = (name: WindowName) => call<null>("open_window", { name });
 

@@ -39,6 +39,8 @@ export type Demo = {
   calls: { command: string; args: Record<string, unknown> }[];
   /** Makes the next call of a command fail with a sentence. */
   fail: (command: string, sentence: Sentence) => void;
+  /** Answers a command in another way. */
+  answer: (command: string, run: () => unknown) => void;
   emit: <E extends keyof Events>(event: E, payload: Events[E]) => void;
   closed: () => boolean;
   /** The titles that the window was given since it was opened. */
@@ -177,6 +179,9 @@ export function makeDemo(
       emit("settings", state.settings);
       return state.settings;
     },
+    // A browser gets the keys itself.
+    shortcut_press: () => new Promise(() => undefined),
+    shortcut_press_end: () => undefined,
     health: () => data.health(),
     open_window: () => undefined,
     close_window: () => {
@@ -210,6 +215,9 @@ export function makeDemo(
     transport,
     calls,
     fail: (command, sentence) => failing.set(command, sentence),
+    answer: (command, run) => {
+      commands[command] = run;
+    },
     emit,
     closed: () => closed,
     titles,
