@@ -132,7 +132,8 @@ struct Serve {
     tls_key: Option<PathBuf>,
     /// Also publish what happens on this Redis' channels `feedback:submitted`,
     /// `feedback:changed` and `incidents:detected`, and tell listeners what other servers
-    /// publish there: redis://host:6379 or rediss://… The servers share one ClickHouse.
+    /// publish there: redis://host:6379 or rediss://… (TLS: the system's authorities count,
+    /// or those in the file that SSL_CERT_FILE names). The servers share one ClickHouse.
     #[arg(long, env = "SNAG_REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
     /// Browsers reach the server by TLS at a proxy: mark cookies `Secure`, as with

@@ -77,6 +77,9 @@ pub struct Plan {
     /// Bytes of the screenshots and thumbnails that were deleted so far.
     #[serde(default)]
     pub bytes_freed: u64,
+    /// The receipt that the audit log names. Whoever finishes the deletion gives it.
+    #[serde(default)]
+    pub receipt: Option<Uuid>,
 }
 
 impl Plan {
@@ -96,6 +99,7 @@ impl Plan {
         self.days.extend(other.days);
         self.hashes.extend(other.hashes);
         self.bytes_freed = self.bytes_freed.max(other.bytes_freed);
+        self.receipt = self.receipt.or(other.receipt);
     }
 }
 
@@ -298,6 +302,7 @@ mod tests {
             days: BTreeSet::from([day.parse().unwrap()]),
             hashes: BTreeSet::new(),
             bytes_freed: 0,
+            receipt: None,
         };
         let mut first = plan(7, 1, "2026-11-20");
         // Half of it is gone, and something else has come.

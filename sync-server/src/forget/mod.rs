@@ -87,7 +87,7 @@ async fn look(state: &AppState, target: &Target) -> Result<log::Plan, WarehouseE
     }
 }
 
-/// Deletes a target. Repeating it gives the first receipt again; what came back in
+/// Deletes a target; `receipt` is what the audit log names. Repeating it gives the first receipt again; what came back in
 /// between is deleted, too.
 ///
 /// # Errors
@@ -112,14 +112,17 @@ pub async fn forget(
                 id: target.id,
                 at: state.now(),
                 stage: Stage::Begun,
-                plan: log::Plan::default(),
+                plan: log::Plan {
+                    receipt: Some(receipt),
+                    ..log::Plan::default()
+                },
                 receipt: None,
             };
             log::write(&state.warehouse, &entry).await?;
             entry
         }
     };
-    Ok(carry_out(state, entry, receipt).await?)
+    Ok(carry_out(state, entry).await?)
 }
 
 /// Takes up what is begun, and sweeps after what is deleted.
@@ -135,7 +138,7 @@ pub async fn resume(state: &Arc<AppState>) -> Result<(), WarehouseError> {
         match entry.stage {
             Stage::Begun | Stage::Planned => {
                 tracing::info!(at = %entry.at, "taking up a deletion that was cut off");
-                carry_out(state, entry, Uuid::now_v7()).await?;
+                carry_out(state, entry).await?;
             }
             Stage::Deleted if entry.at + SWEEP_AFTER <= state.now() => {
                 let target = Target {
@@ -159,11 +162,7 @@ pub async fn resume(state: &Arc<AppState>) -> Result<(), WarehouseError> {
 }
 
 /// What is left to do of a deletion.
-async fn carry_out(
-    state: &Arc<AppState>,
-    mut entry: Entry,
-    receipt: Uuid,
-) -> Result<Receipt, WarehouseError> {
+async fn carry_out(state: &Arc<AppState>, mut entry: Entry) -> Result<Receipt, WarehouseError> {
     let warehouse = &state.warehouse;
     let target = Target {
         org: entry.org.clone(),
@@ -192,7 +191,8 @@ async fn carry_out(
 
     let at = state.now();
     let receipt = Receipt {
-        receipt,
+        // One that an older version began has none.
+        receipt: plan.receipt.unwrap_or_else(Uuid::now_v7),
         at,
         what: plan.counts,
         bytes_freed: plan.bytes_freed,
@@ -234,6 +234,7 @@ async fn delete(
     pictures::delete_unnamed(state, &entry.org, &plan.hashes).await?;
     if entry.kind == Kind::Device {
         rows::delete_device(warehouse, &entry.org, entry.id).await?;
+        rows::leave_audit(warehouse, &entry.org, entry.id).await?;
         state.drops.lock().remove(&entry.id);
     }
     if !plan.days.is_empty() {

@@ -21,6 +21,28 @@ pub async fn delete(
     condition: &str,
     params: &[(&str, &str)],
 ) -> Result<(), WarehouseError> {
+    mutate(warehouse, table, "DELETE", condition, params).await
+}
+
+/// Changes the rows of a table that a condition is true for, in all their versions.
+async fn update(
+    warehouse: &Warehouse,
+    table: &str,
+    change: &str,
+    condition: &str,
+    params: &[(&str, &str)],
+) -> Result<(), WarehouseError> {
+    let what = format!("UPDATE {change}");
+    mutate(warehouse, table, &what, condition, params).await
+}
+
+async fn mutate(
+    warehouse: &Warehouse,
+    table: &str,
+    what: &str,
+    condition: &str,
+    params: &[(&str, &str)],
+) -> Result<(), WarehouseError> {
     let with = |mut query: Query| {
         for (name, value) in params {
             query = query.param(*name, value);
@@ -31,7 +53,7 @@ pub async fn delete(
     if warehouse.select(with(Query::read(sql))).await?.is_empty() {
         return Ok(());
     }
-    let sql = format!("ALTER TABLE {table} DELETE WHERE {condition}");
+    let sql = format!("ALTER TABLE {table} {what} WHERE {condition}");
     warehouse
         .execute(with(Query::new(sql)).setting("mutations_sync", 2))
         .await
@@ -141,6 +163,20 @@ pub(super) async fn delete_device(
     Ok(())
 }
 
+/// Takes a device out of the audit log, which noted whose items acts were on so that their
+/// person could read it.
+pub(super) async fn leave_audit(
+    warehouse: &Warehouse,
+    org: &str,
+    device: Uuid,
+) -> Result<(), WarehouseError> {
+    let device = device.to_string();
+    let params = [("org", org), ("device", device.as_str())];
+    let nobody = "device = toUUID('00000000-0000-0000-0000-000000000000')";
+    let condition = "org = {org:String} AND device = {device:UUID}";
+    update(warehouse, "audit", nobody, condition, &params).await
+}
+
 /// Takes a device out of the sets of those rollups that can't be rebuilt, because
 /// retention took the rows they were made of. Counts stay; they name nobody. (A `uniq`
 /// is a sketch of hashes: nobody can be taken out of it, or found in it.)
@@ -182,18 +218,8 @@ pub(super) async fn leave_sets(
         };
         let condition =
             format!("org = {{org:String}} AND arrayExists(x -> {of} = {{device:UUID}}, {name})");
-        let found = format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1");
-        let with = |query: Query| query.param("org", org).param("device", &device);
-        if warehouse.select(with(Query::read(found))).await?.is_empty() {
-            continue;
-        }
-        let sql = format!(
-            "ALTER TABLE {table} UPDATE {name} = arrayFilter(x -> {of} != {{device:UUID}}, {name}) \
-             WHERE {condition}"
-        );
-        warehouse
-            .execute(with(Query::new(sql)).setting("mutations_sync", 2))
-            .await?;
+        let without = format!("{name} = arrayFilter(x -> {of} != {{device:UUID}}, {name})");
+        update(warehouse, &table, &without, &condition, &params).await?;
     }
     Ok(())
 }

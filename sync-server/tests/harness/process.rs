@@ -26,7 +26,12 @@ pub fn program(data: &Path) -> Command {
 
 /// Starts the server; returns once it listens.
 pub fn start(data: &Path, arguments: &[&str]) -> Process {
-    let mut child = program(data)
+    serve(program(data), arguments)
+}
+
+/// Starts the server by a command that the caller made ready; returns once it listens.
+pub fn serve(mut program: Command, arguments: &[&str]) -> Process {
+    let mut child = program
         .args(["serve", "--listen", "127.0.0.1:0"])
         .args(arguments)
         .stdout(Stdio::piped())
