@@ -11,24 +11,25 @@
 //!   writes what is missing, and never over what the desk has done since.
 //! - Limits are kept by this task alone, so that two requests at once can't pass one.
 
-use std::collections::{HashMap, HashSet};
+mod lookup;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use serde::Deserialize;
-use snag_warehouse::{ErrorKind, Query, Warehouse, WarehouseError};
+use snag_warehouse::{ErrorKind, Warehouse, WarehouseError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::limits::{Limits, Rate, WINDOW_S, Who};
+use super::limits::{Limits, Rate, Who};
 use super::rows::{self, Item};
+use crate::ApiError;
 use crate::ingest::commit::Dirty;
 use crate::metrics::{Metrics, TableLabels};
 use crate::state::count_error;
-use crate::{ApiError, db};
 
 /// Submissions that may wait; each has at most a megabyte, an honest one a few kilobytes.
 const QUEUE_MAX: usize = 256;
@@ -197,17 +198,6 @@ struct Committer {
     recent: Recent,
 }
 
-/// What the tables know of the ids of a group.
-#[derive(Default)]
-struct Found {
-    /// The first of what was submitted under each id.
-    submissions: HashMap<(Uuid, Uuid), (Uuid, [u8; 32])>,
-    /// Those that the desk has.
-    feedback: HashSet<(Uuid, Uuid)>,
-    /// Those that were deleted: a late retry doesn't bring them back.
-    forgotten: HashSet<(Uuid, Uuid)>,
-}
-
 /// What is written for a job, and what it is answered then.
 struct Decided {
     job: Job,
@@ -229,7 +219,10 @@ impl Committer {
     }
 
     async fn commit(&mut self, jobs: Vec<Job>) {
-        let (found, taken) = tokio::join!(find(&self.warehouse, &jobs), self.read_taken(&jobs));
+        let (found, taken) = tokio::join!(
+            lookup::find(&self.warehouse, &jobs),
+            lookup::read_taken(&self.warehouse, &self.limits, &jobs)
+        );
         let (found, taken) = match (found, taken) {
             (Ok(found), Ok(taken)) => (found, taken),
             (Err(error), _) | (_, Err(error)) => {
@@ -323,50 +316,7 @@ impl Committer {
         }
     }
 
-    /// What devices that weren't seen yet sent in the last hour.
-    async fn read_taken(
-        &self,
-        jobs: &[Job],
-    ) -> Result<HashMap<(Uuid, Uuid), Vec<(i64, u32)>>, WarehouseError> {
-        #[derive(Deserialize)]
-        struct Row {
-            org: Uuid,
-            device: Uuid,
-            second: i64,
-            number: u32,
-        }
-        let mut taken: HashMap<(Uuid, Uuid), Vec<(i64, u32)>> = jobs
-            .iter()
-            .filter(|job| !self.limits.knows(job.who.org, job.who.device))
-            .map(|job| ((job.who.org, job.who.device), Vec::new()))
-            .collect();
-        let Some(now_s) = jobs.first().map(|job| job.item.received_ms / 1_000) else {
-            return Ok(taken);
-        };
-        if taken.is_empty() {
-            return Ok(taken);
-        }
-        let orgs: HashSet<String> = taken.keys().map(|(org, _)| org.to_string()).collect();
-        let devices: Vec<String> = taken.keys().map(|(_, device)| device.to_string()).collect();
-        let sql = "SELECT org, device, toInt64(toUnixTimestamp(received_at)) AS second, \
-                   toUInt32(uniqExact(id)) AS number FROM submissions \
-                   WHERE org IN {orgs:Array(String)} AND device IN {devices:Array(UUID)} \
-                   AND received_at > toDateTime({since:Int64}, 'UTC') \
-                   GROUP BY org, device, second";
-        let query = Query::read(sql)
-            .param_strings("orgs", &orgs)
-            .param_strings("devices", &devices)
-            .param("since", now_s - WINDOW_S);
-        let rows: Vec<Row> = db::rows(&self.warehouse, query).await?;
-        for row in rows {
-            if let Some(taken) = taken.get_mut(&(row.org, row.device)) {
-                taken.push((row.second, row.number));
-            }
-        }
-        Ok(taken)
-    }
-
-    fn decide(&mut self, jobs: Vec<Job>, mut found: Found) -> Vec<Decided> {
+    fn decide(&mut self, jobs: Vec<Job>, mut found: lookup::Found) -> Vec<Decided> {
         jobs.into_iter()
             .map(|job| {
                 let (item, rules) = (&job.item, job.item.org.policy.feedback);
@@ -455,57 +405,4 @@ impl Committer {
             .into_iter()
             .collect()
     }
-}
-
-/// Which ids of a group the tables know.
-async fn find(warehouse: &Warehouse, jobs: &[Job]) -> Result<Found, WarehouseError> {
-    #[derive(Deserialize)]
-    struct Row {
-        place: u8,
-        org: Uuid,
-        id: Uuid,
-        device: Uuid,
-        digest: String,
-    }
-    let orgs: HashSet<&str> = jobs.iter().map(|job| job.item.org.key.as_str()).collect();
-    let ids: Vec<String> = jobs
-        .iter()
-        .map(|job| job.item.submission().id.to_string())
-        .collect();
-    let newest: Vec<String> = jobs
-        .iter()
-        .map(|job| job.item.newest().to_string())
-        .collect();
-    let sql = "SELECT 0 AS place, org, id, device, lower(hex(digest)) AS digest FROM submissions \
-               WHERE org IN {orgs:Array(String)} AND id IN {ids:Array(UUID)} \
-               UNION ALL \
-               SELECT 1 AS place, org, id, device, '' AS digest FROM feedback \
-               WHERE org IN {orgs:Array(String)} AND newest IN {newest:Array(UInt64)} \
-               AND id IN {ids:Array(UUID)} \
-               UNION ALL \
-               SELECT 2 AS place, org, id, id AS device, '' AS digest FROM forgotten \
-               WHERE org IN {orgs:Array(String)} AND kind = 'feedback' AND id IN {ids:Array(UUID)}";
-    let query = Query::read(sql)
-        .param_strings("orgs", &orgs)
-        .param_strings("ids", &ids)
-        .param("newest", format!("[{}]", newest.join(",")));
-    let rows: Vec<Row> = db::rows(warehouse, query).await?;
-    let mut found = Found::default();
-    for row in rows {
-        let key = (row.org, row.id);
-        match row.place {
-            1 => drop(found.feedback.insert(key)),
-            2 => drop(found.forgotten.insert(key)),
-            _ => {}
-        }
-        if row.place > 0 {
-            continue;
-        }
-        let mut digest = [0; 32];
-        hex::decode_to_slice(&row.digest, &mut digest).map_err(|error| {
-            WarehouseError::new(ErrorKind::Schema, format!("a digest is none: {error}"))
-        })?;
-        found.submissions.insert(key, (row.device, digest));
-    }
-    Ok(found)
 }

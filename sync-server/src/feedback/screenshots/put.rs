@@ -1,0 +1,286 @@
+//! `PUT /v1/feedback/{id}/screenshot`: taking a picture.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use snag_warehouse::{Query, WarehouseError};
+use snag_wire::{Code, ScreenshotAnswer, limits};
+use uuid::Uuid;
+
+use super::{After, LOCKS, stored};
+use crate::auth::DeviceAuth;
+use crate::feedback::image::{self, Kind, Picture};
+use crate::feedback::rows;
+use crate::metrics::StatusLabels;
+use crate::objects::Staged;
+use crate::orgs::Org;
+use crate::{ApiError, AppState, db};
+
+/// How much longer than a batch a picture may take to arrive.
+const PATIENCE: u32 = 2;
+
+/// Takes the screenshot of a submission of the same device: PNG, WebP or JPEG, at most
+/// 10 MiB and 50 megapixels, one still picture and nothing behind it. May be sent again at
+/// any time: the same bytes change nothing, others are a conflict.
+///
+/// # Errors
+/// 400, 401, 403, 404, 408, 409, 413, 415, 503, 507.
+#[utoipa::path(
+    put,
+    path = "/v1/feedback/{id}/screenshot",
+    tag = "devices",
+    params(("id" = Uuid, Path, description = "The submission")),
+    request_body(
+        content(
+            (Vec<u8> = "image/png"),
+            (Vec<u8> = "image/jpeg"),
+            (Vec<u8> = "image/webp"),
+            (Vec<u8> = "application/octet-stream"),
+        ),
+        description = "The picture's bytes; what they are is told by them alone",
+    ),
+    responses(
+        (status = 201, description = "Stored", body = ScreenshotAnswer),
+        (status = 200, description = "Stored before", body = ScreenshotAnswer),
+        (status = 400),
+        (status = 401),
+        (status = 403),
+        (status = 404),
+        (status = 408),
+        (status = 409),
+        (status = 413),
+        (status = 415),
+        (status = 507),
+    ),
+    security(("device" = []))
+)]
+pub async fn put(
+    State(state): State<Arc<AppState>>,
+    auth: Result<DeviceAuth, ApiError>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let response = match auth {
+        Ok(auth) => match take(&state, &auth, &id, request).await {
+            Ok((status, answer)) => (status, Json(answer)).into_response(),
+            Err(error) => error.into_response(),
+        },
+        Err(error) => error.into_response(),
+    };
+    let status = response.status().as_u16();
+    state
+        .metrics
+        .screenshots
+        .get_or_create(&StatusLabels { status })
+        .inc();
+    response
+}
+
+fn not_found() -> ApiError {
+    ApiError::new(
+        Code::NotFound,
+        "This device has no submission of this id. Send the submission first.",
+    )
+}
+
+async fn take(
+    state: &Arc<AppState>,
+    auth: &DeviceAuth,
+    id: &str,
+    request: Request,
+) -> Result<(StatusCode, ScreenshotAnswer), ApiError> {
+    let id = id.parse().map_err(|_| not_found())?;
+    let claimed = claimed_kind(request.headers())?;
+    refuse_large(request.headers())?;
+    let recent = state.submissions.recent(auth.org.id, id);
+    let device = match recent {
+        Some(known) => Some(known.device),
+        None => submitter(state, &auth.org, id).await?,
+    };
+    if device != Some(auth.device) {
+        return Err(not_found());
+    }
+    let shared = &state.screenshots;
+    let _upload = shared.uploads.try_acquire().map_err(|_| {
+        ApiError::unavailable(
+            "Too many screenshots arrive at once. Send it again later.",
+            2,
+        )
+    })?;
+    let bytes = read_body(request, state.settings.body_timeout * PATIENCE).await?;
+    let picture = image::look(&bytes)?;
+    if claimed.is_some_and(|claimed| claimed != picture.kind) {
+        return Err(ApiError::new(
+            Code::UnsupportedMediaType,
+            format!(
+                "The picture is {}, but `Content-Type` says something else.",
+                picture.kind.media_type()
+            ),
+        ));
+    }
+    let judge = {
+        let bytes = bytes.clone();
+        shared.on_pixels(&picture, move || {
+            image::decode(&bytes, &picture)?;
+            Ok::<_, image::Fault>(hex::encode(Sha256::digest(&bytes)))
+        })
+    };
+    // What is most likely the item's first picture waits for the disk while it is judged.
+    let first = recent.is_some_and(|known| !known.has_screenshot);
+    let stage = async {
+        match first {
+            true => Some(state.objects.stage(bytes.clone()).await),
+            false => None,
+        }
+    };
+    let (hash, staged) = tokio::join!(judge, stage);
+    let (hash, staged) = (hash??, staged.transpose()?);
+    let answer = ScreenshotAnswer {
+        sha256: hash,
+        size_bytes: bytes.len() as u64,
+        width: picture.width,
+        height: picture.height,
+    };
+    let new = store(state, auth, id, &picture, (staged, bytes), &answer).await?;
+    let status = if new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, answer))
+}
+
+/// Stores a picture and its row; tells whether it is new.
+async fn store(
+    state: &Arc<AppState>,
+    auth: &DeviceAuth,
+    id: Uuid,
+    picture: &Picture,
+    (staged, bytes): (Option<Staged>, Bytes),
+    answer: &ScreenshotAnswer,
+) -> Result<bool, ApiError> {
+    let shared = &state.screenshots;
+    let hash = answer.sha256.as_str();
+    let _alone = shared.locks[id.as_u128() as usize % LOCKS].lock().await;
+    let before = match state.submissions.recent(auth.org.id, id) {
+        // This process stored the submission and no screenshot since.
+        Some(known) if !known.has_screenshot => None,
+        _ => stored(state, &auth.org, id).await?,
+    };
+    if let Some(before) = &before
+        && before.hash != hash
+    {
+        return Err(ApiError::new(
+            Code::Conflict,
+            "This submission has another screenshot already. Submit again under a new id.",
+        ));
+    }
+    // Until the row is in, nobody may take the object for an orphan.
+    let _object = state.objects.gate.read().await;
+    if before.is_some() && state.objects.size(auth.org.id, hash).await?.is_some() {
+        return Ok(false);
+    }
+    let staged = match staged {
+        Some(staged) => staged,
+        None => state.objects.stage(bytes).await?,
+    };
+    staged.publish(auth.org.id, hash).await?;
+    state.submissions.note_screenshot(auth.org.id, id);
+    let now_ms = state.now().as_millisecond();
+    let row = rows::screenshot(&auth.org, id, answer, picture.kind.media_type(), now_ms);
+    state.warehouse.insert("screenshots", row).await?;
+    state.metrics.screenshot_bytes.inc_by(answer.size_bytes);
+    let after = After {
+        org: Arc::clone(&auth.org),
+        feedback: id,
+        hash: hash.to_owned(),
+    };
+    if shared.after.try_send(after).is_err() {
+        tracing::warn!("too many thumbnails wait; this one is made when it is asked for");
+    }
+    Ok(before.is_none())
+}
+
+/// The kind that the request claims; `None` where it leaves that to the bytes.
+fn claimed_kind(headers: &HeaderMap) -> Result<Option<Kind>, ApiError> {
+    let unsupported = |detail| Err(ApiError::new(Code::UnsupportedMediaType, detail));
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if text(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity"))
+    {
+        return unsupported("Send the picture's bytes without `Content-Encoding`.");
+    }
+    let media_type = text(header::CONTENT_TYPE)
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match media_type.as_str() {
+        "" | "application/octet-stream" => Ok(None),
+        "image/png" => Ok(Some(Kind::Png)),
+        "image/jpeg" => Ok(Some(Kind::Jpeg)),
+        "image/webp" => Ok(Some(Kind::Webp)),
+        _ => unsupported("Send `Content-Type: image/png`, `image/jpeg` or `image/webp`."),
+    }
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(
+        Code::TooLarge,
+        format!(
+            "A screenshot has at most {} bytes. Send it smaller.",
+            limits::SCREENSHOT_BYTES_MAX
+        ),
+    )
+}
+
+fn refuse_large(headers: &HeaderMap) -> Result<(), ApiError> {
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|bytes| bytes > limits::SCREENSHOT_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    Ok(())
+}
+
+async fn read_body(request: Request, patience: Duration) -> Result<Bytes, ApiError> {
+    let body = Limited::new(request.into_body(), limits::SCREENSHOT_BYTES_MAX);
+    let collected = tokio::time::timeout(patience, body.collect())
+        .await
+        .map_err(|_| {
+            ApiError::new(
+                Code::Timeout,
+                "The picture took too long to arrive. Send it again.",
+            )
+        })?;
+    match collected {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(ApiError::invalid_body(
+            "The picture broke off. Send it again.",
+        )),
+    }
+}
+
+/// The device that submitted an item.
+async fn submitter(state: &AppState, org: &Org, id: Uuid) -> Result<Option<Uuid>, WarehouseError> {
+    #[derive(Deserialize)]
+    struct Row {
+        device: Uuid,
+    }
+    let sql = "SELECT device FROM submissions WHERE org = {org:String} AND id = {id:UUID} LIMIT 1";
+    let query = Query::read(sql).param("org", &org.key).param("id", id);
+    let rows: Vec<Row> = db::rows(&state.warehouse, query).await?;
+    Ok(rows.first().map(|row| row.device))
+}
