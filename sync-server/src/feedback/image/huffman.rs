@@ -2,7 +2,7 @@
 //!
 //! Each code of each coefficient is decoded, as it says where the next one begins, and no
 //! coefficient is kept. That finds all that can be wrong with such data, data that ends
-//! before the picture does among it, in a quarter of the time that pixels take.
+//! before the picture does among it, in less than half of the time that pixels take.
 //!
 //! **Invariant:** [`walk`] calls whole only what has every block of every component in the
 //! bytes it was given. What it doesn't know, it leaves to the decoder.

@@ -14,6 +14,7 @@ mod huffman;
 mod jpeg;
 mod png;
 mod thumbnail;
+mod vp8l;
 mod webp;
 
 use snag_wire::{Code, limits};

@@ -357,6 +357,82 @@ fn what_is_walked_is_what_a_decoder_takes() {
     );
 }
 
+/// Lossless WebPs that are read without their pixels, in the app's form and another's.
+fn lossless_webps() -> Vec<Vec<u8>> {
+    let mut plain = pixels(100, 60);
+    for (x, y) in (0..100).flat_map(|x| (10..50).map(move |y| (x, y))) {
+        plain
+            .as_mut_rgb8()
+            .unwrap()
+            .put_pixel(x, y, Rgb([200, 210, 220]));
+    }
+    let clear = DynamicImage::from(pixels(33, 21).into_rgba8());
+    let flat = DynamicImage::from(RgbImage::from_pixel(40, 30, Rgb([9, 8, 7])));
+    let grey = DynamicImage::from(pixels(50, 20).into_luma8());
+    let mut webps: Vec<Vec<u8>> = [plain, clear, flat, grey, pixels(64, 48)]
+        .iter()
+        .map(|picture| encoded(picture, ImageFormat::WebP))
+        .collect();
+    webps.push(include_bytes!("samples/libwebp.webp").to_vec());
+    webps
+}
+
+#[test]
+fn a_webp_that_is_not_understood_is_left_to_the_decoder() {
+    for bytes in [
+        &include_bytes!("samples/palette.webp")[..],
+        include_bytes!("samples/clear.webp"),
+    ] {
+        let picture = accept(bytes).unwrap();
+        let data = webp::lossless(bytes).unwrap();
+        assert!(!vp8l::is_whole(data, picture.width, picture.height));
+        for end in (0..bytes.len()).step_by(5) {
+            assert!(accept(&bytes[..end]).is_err(), "cut at {end}");
+        }
+    }
+}
+
+#[test]
+fn what_is_read_of_a_lossless_webp_is_what_a_decoder_takes() {
+    let mut state = 2_463_534_242_u32;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as usize % below
+    };
+    let (mut taken, mut refused) = (0, 0);
+    for whole in lossless_webps() {
+        let picture = look(&whole).unwrap();
+        let is_whole = |bytes: &[u8]| {
+            let data = webp::lossless(bytes).unwrap();
+            vp8l::is_whole(data, picture.width, picture.height)
+        };
+        assert!(is_whole(&whole), "{picture:?}");
+        for end in (0..whole.len() - 22).step_by(7) {
+            let data = &webp::lossless(&whole).unwrap()[..end];
+            assert!(
+                !vp8l::is_whole(data, picture.width, picture.height),
+                "cut at {end}"
+            );
+        }
+        for _ in 0..600 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random(3) {
+                let at = 20 + random(bytes.len() - 20);
+                bytes[at] = random(256) as u8;
+            }
+            if is_whole(&bytes) {
+                assert_eq!(webp::decode_pixels(&bytes, &picture), Ok(()));
+                taken += 1;
+            } else {
+                refused += 1;
+            }
+        }
+    }
+    assert!(taken > 100 && refused > 100, "{taken} taken, {refused} not");
+}
+
 #[test]
 fn strangers_bytes_never_panic() {
     let mut state = 88_172_645_463_325_252_u64;

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::ImageDecoder as _;
 use image::codecs::webp::WebPDecoder;
 
-use super::{Fault, Kind, Picture, decode_bytes, scan};
+use super::{Fault, Kind, Picture, decode_bytes, scan, vp8l};
 
 fn le24(bytes: &[u8], at: usize) -> Option<u32> {
     let [a, b, c] = *bytes.get(at..)?.first_chunk()?;
@@ -76,8 +76,23 @@ pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
     Ok(picture)
 }
 
-/// Decodes all of a WebP.
+/// Reads all of a WebP. Pixels are made only where they can't be told to be whole without.
 pub(super) fn decode(bytes: &[u8], picture: &Picture) -> Result<(), Fault> {
+    if lossless(bytes).is_some_and(|data| vp8l::is_whole(data, picture.width, picture.height)) {
+        return Ok(());
+    }
+    decode_pixels(bytes, picture)
+}
+
+/// The pixels of a file that has nothing else.
+pub(super) fn lossless(bytes: &[u8]) -> Option<&[u8]> {
+    let chunk = bytes.get(12..)?.strip_prefix(b"VP8L")?;
+    let length = u32::from_le_bytes(*chunk.first_chunk()?);
+    chunk.get(4..)?.get(..usize::try_from(length).ok()?)
+}
+
+/// Makes the pixels of a WebP.
+pub(super) fn decode_pixels(bytes: &[u8], picture: &Picture) -> Result<(), Fault> {
     let decoder = WebPDecoder::new(Cursor::new(bytes));
     let decoder = decoder.map_err(|_| Fault::Damaged)?;
     if decoder.dimensions() != (picture.width, picture.height) {
