@@ -24,7 +24,7 @@ use crate::tray_words::TrayWords;
 use crate::window::Window;
 use crate::windows_process::Windows;
 use crate::words::{Language, Words, sentence, unknown};
-use crate::{autostart, feedback, links, notices, surroundings};
+use crate::{autostart, feedback, links, notices, ready, surroundings};
 
 /// Longest time that a window's command waits for the host to have started.
 const HOST_DEADLINE: Duration = Duration::from_secs(10);
@@ -53,7 +53,7 @@ pub struct App {
     host: watch::Receiver<Option<Host>>,
     words: Mutex<(Language, Arc<Words>)>,
     toolkit: mpsc::UnboundedSender<ToToolkit>,
-    is_ending: AtomicBool,
+    pub(crate) is_ending: AtomicBool,
     /// Threads for everything but the icon.
     pub(crate) runtime: Handle,
     pub(crate) start: Start,
@@ -286,6 +286,7 @@ async fn follow(app: Arc<App>, has_icon: bool) {
     let has_tray = looker.await.unwrap_or(false) && has_icon;
     open_at_start(&app, &host, has_tray);
     autostart::follow_setting(&app, &host);
+    tokio::spawn(ready::follow(Arc::clone(&app), host.clone()));
 
     let mut overviews = host.watch();
     let mut words = tokio::time::interval(WORDS_EVERY);
@@ -418,12 +419,12 @@ fn open_as(app: &Arc<App>, window: Window, shown: bool) {
 }
 
 /// Whether a WebDriver drives the windows.
-pub(crate) fn is_driven() -> bool {
+pub fn is_driven() -> bool {
     std::env::var_os(AUTOMATION).is_some()
 }
 
 /// Takes over settings that changed: the tray and all windows speak and look alike, whichever of them was used.
-fn follow_settings(app: &App, host: &Host, before: &Settings, now: &Settings) {
+fn follow_settings(app: &Arc<App>, host: &Host, before: &Settings, now: &Settings) {
     if app.speak(&now.language.value) {
         say_in_tray(app, &host.overview(), true);
     }
@@ -432,6 +433,9 @@ fn follow_settings(app: &App, host: &Host, before: &Settings, now: &Settings) {
         app.windows.tell(&ToWindows::Look { theme }, &[]);
     }
     app.windows.emit("settings", now);
+    if now.form_ready.value != before.form_ready.value {
+        ready::look(app, host);
+    }
 }
 
 /// Stores what there is and ends the process.

@@ -32,6 +32,8 @@ pub enum ToWindows {
         /// Whether the person sees it; otherwise it is made, to be shown in a moment.
         shown: bool,
     },
+    /// Keep a page that nobody sees: the next window is drawn by its process, and there at once.
+    Keep,
     /// Close a window that isn't shown after all.
     Close {
         /// Which.

@@ -16,6 +16,7 @@
 //! | [`feedback`] | a picture first, then the form |
 //! | [`notices`] | notifications |
 //! | [`shortcut`], [`autostart`] | what the settings change in the system |
+//! | [`ready`] | whether a page of the form is kept ready |
 //! | [`surroundings`] | what this desktop offers |
 //! | [`libraries`] | what the libraries beneath are told before they are loaded |
 //! | [`words`] | the catalogues |
@@ -33,6 +34,7 @@ pub mod libraries;
 pub mod links;
 pub mod mark;
 pub mod notices;
+pub mod ready;
 pub mod shortcut;
 pub mod surroundings;
 pub mod tray;

@@ -32,6 +32,9 @@ const GRACE: Duration = Duration::from_secs(3);
 /// Longest time that the end of the app waits for a window: somewhat longer than a window itself may take.
 const CLOSING: Duration = Duration::from_secs(2);
 
+/// A process that ended by itself so often before any window was closed isn't started again to keep a page ready.
+const FAILURES_MAX: u32 = 3;
+
 /// The program that draws the windows; it lies beside this one.
 const PROGRAM: &str = "snag-windows";
 
@@ -51,6 +54,10 @@ struct Program {
 #[derive(Default)]
 struct State {
     running: Option<Running>,
+    /// Whether a page is kept ready while no window is open.
+    keeps: bool,
+    /// How often a process ended by itself since it last did what it is for.
+    failures: u32,
     /// Counts processes and what was asked of them, so that what was decided before is known to be old.
     asked: u64,
 }
@@ -69,6 +76,33 @@ impl State {
     fn end(&mut self) {
         if let Some(running) = self.running.take() {
             running.writer.close();
+        }
+    }
+
+    /// Starts a process that keeps a page ready, where one is wanted and none is there.
+    fn keep(&mut self, app: &Arc<App>) {
+        if !self.keeps || self.running.is_some() || self.failures >= FAILURES_MAX {
+            return;
+        }
+        self.asked += 1;
+        let since = self.asked;
+        let started = start(app, since).and_then(|writer| {
+            writer.send(&ToWindows::Keep, &[])?;
+            Ok(writer)
+        });
+        match started {
+            Ok(writer) => {
+                self.running = Some(Running {
+                    writer,
+                    open: BTreeSet::new(),
+                    wishes: BTreeMap::new(),
+                    since,
+                });
+            }
+            Err(error) => {
+                self.failures += 1;
+                tracing::warn!(%error, "no page can be kept ready");
+            }
         }
     }
 }
@@ -164,9 +198,30 @@ impl Windows {
         }
     }
 
-    /// Ends the process, if there is one.
+    /// Ends the process, if there is one, and keeps no page ready any more.
     pub fn end(&self) {
-        self.state.lock().end();
+        let mut state = self.state.lock();
+        state.keeps = false;
+        state.end();
+    }
+
+    /// Keeps a page ready from now on, or no longer. It is made anew after windows were open: an unused one costs
+    /// less than half of a used one.
+    pub fn keep(&self, app: &Arc<App>, wanted: bool) {
+        let mut state = self.state.lock();
+        state.keeps = wanted;
+        if wanted {
+            state.keep(app);
+        } else if let Some(running) = &state.running
+            && running.open.is_empty()
+        {
+            state.end();
+        }
+    }
+
+    /// Whether a page is kept ready while no window is open.
+    pub fn keeps(&self) -> bool {
+        self.state.lock().keeps
     }
 
     /// Closes a window, and waits until it has kept what was put into it; not for longer than a person would.
@@ -196,6 +251,7 @@ impl Windows {
     fn closed(&self, app: &Arc<App>, window: Window, asked: u64) {
         let now = {
             let mut state = self.state.lock();
+            state.failures = 0;
             let Some(running) = &mut state.running else {
                 return;
             };
@@ -216,21 +272,21 @@ impl Windows {
             let mut state = waiting.windows.state.lock();
             if state.asked == now {
                 state.end();
+                state.keep(&waiting);
             }
         });
     }
 
-    /// The process that was started then is gone; tells which windows went with it.
-    fn gone(&self, since: u64) -> BTreeSet<Window> {
+    /// The process that was started then is gone; tells which windows went with it, and none where it was ended.
+    fn gone(&self, since: u64) -> Option<BTreeSet<Window>> {
         let mut state = self.state.lock();
         match &state.running {
-            Some(running) if running.since == since => state
-                .running
-                .take()
-                .map(|running| running.open)
-                .unwrap_or_default(),
-            // It was ended, or another one is in its place.
-            _ => BTreeSet::new(),
+            Some(running) if running.since == since => {
+                state.failures += 1;
+                state.running.take().map(|running| running.open)
+            }
+            // Another one may be in its place.
+            _ => None,
         }
     }
 }
@@ -295,16 +351,18 @@ fn follow(
     }
     writer.close();
     let open = app.windows.gone(since);
-    for window in &open {
+    for window in open.iter().flatten() {
         after_closing(app, *window);
     }
     let ended = child.wait();
     app.own.remove(child.id());
     match ended {
-        Ok(status) if open.is_empty() => tracing::debug!(%status, "the windows have ended"),
-        Ok(status) => {
-            tracing::error!(%status, windows = open.len(), "the windows ended by themselves")
-        }
+        Ok(status) => match open {
+            None => tracing::debug!(%status, "the windows have ended"),
+            Some(open) => {
+                tracing::error!(%status, windows = open.len(), "the windows ended by themselves")
+            }
+        },
         Err(error) => tracing::error!(%error, "the windows' end is not known"),
     }
 }

@@ -11,6 +11,7 @@ pub mod generate;
 pub mod keys;
 pub mod process;
 pub mod proxy;
+pub mod reader;
 pub mod search;
 pub mod session;
 pub mod sql;

@@ -171,6 +171,16 @@ impl Stage {
         Ok(Running(app.stdout(log.try_clone()?).stderr(log).spawn()?))
     }
 
+    /// Sets, before a start, when a page of the form is kept ready; nothing else is set then.
+    ///
+    /// # Errors
+    /// When the settings can't be written.
+    pub fn set_form_ready(&self, when: &str) -> Result<()> {
+        let settings = serde_json::json!({ "form_ready": when }).to_string();
+        std::fs::write(self.agent.data().join("settings.json"), settings)?;
+        Ok(())
+    }
+
     /// Waits until what is done is captured.
     pub fn captures(&self) {
         wait_until("the app captures", || {

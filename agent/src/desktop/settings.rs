@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::pause::time_of_day;
-use super::view::{PauseRule, Sentence, Setting, Settings, SettingsChange, Theme};
+use super::view::{FormReady, PauseRule, Sentence, Setting, Settings, SettingsChange, Theme};
 use crate::config::write_private;
 
 /// Where IT puts its values, unless the environment names another file.
@@ -156,6 +156,7 @@ macro_rules! each_field {
             language,
             theme,
             shortcut,
+            form_ready,
             autostart
         )
     };
@@ -235,6 +236,7 @@ impl SettingsStore {
             language: setting!(language, "system".to_owned()),
             theme: setting!(theme, Theme::System),
             shortcut: setting!(shortcut, "Ctrl+Alt+F".to_owned()),
+            form_ready: setting!(form_ready, FormReady::Automatic),
             autostart: setting!(autostart, true),
         }
     }

@@ -155,9 +155,14 @@ fn heard(app: &AppHandle, link: &Link, message: ToWindows, body: Vec<u8>) {
             shown,
         } => {
             *link.asked.lock().entry(window).or_default() += 1;
-            if let Err(error) = windows::open(app, window, &title, theme, shown) {
+            if let Err(error) = windows::open(app, window, title, theme, shown) {
                 tracing::error!(%error, window = window.label(), "the window can't be shown");
                 link.closed(window);
+            }
+        }
+        ToWindows::Keep => {
+            if let Err(error) = windows::keep(app) {
+                tracing::warn!(%error, "no page can be kept ready");
             }
         }
         ToWindows::Close { window } => {

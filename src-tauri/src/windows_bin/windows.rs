@@ -1,17 +1,23 @@
 //! The windows: made on demand, of the size that they had last, and destroyed when they are closed.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gtk::glib::Propagation;
+use gtk::prelude::{GtkWindowExt as _, WidgetExtManual as _};
 use parking_lot::Mutex;
 use snag_agent::desktop::view::Theme;
+use snag_desktop::app::is_driven;
 use snag_desktop::window::Window;
 use tauri::{
-    AppHandle, Emitter, LogicalSize, Manager, WebviewUrl, WebviewWindowBuilder, WindowEvent,
+    AppHandle, Emitter, LogicalSize, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder,
+    WindowEvent, Wry,
 };
+use webkit2gtk::{WebView, WebViewExt as _};
 
 use crate::link::Link;
 
@@ -97,30 +103,114 @@ pub(crate) fn look(theme: Theme) -> Option<tauri::Theme> {
     }
 }
 
-/// Opens a window: shows it, or only makes it. One that is there is shown. Not to be called on the thread that draws.
+/// The page that nobody sees, and that no capability names: it may ask for nothing.
+const SPARE: &str = "spare";
+
+thread_local! {
+    /// The pages that there are by their labels, on the thread that draws. One web process draws them all.
+    static PAGES: RefCell<BTreeMap<String, WebView>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Keeps a page that nobody sees. Starting a web process takes longer than all else of an opening, and windows that
+/// come now need none.
 ///
 /// # Errors
-/// When the system gives no window.
+/// When the loop has ended.
+pub(crate) fn keep(app: &AppHandle) -> tauri::Result<()> {
+    let handle = app.clone();
+    app.run_on_main_thread(move || {
+        if let Err(error) = make_spare(&handle) {
+            tracing::warn!(%error, "no page can be kept ready");
+        }
+    })
+}
+
+fn make_spare(app: &AppHandle) -> tauri::Result<()> {
+    if app.get_webview_window(SPARE).is_some() {
+        return Ok(());
+    }
+    let spare = page(app, SPARE).focused(false).visible(false);
+    note(app, &spare.build()?)
+}
+
+/// Opens a window: shows it, or only makes it. One that is there is shown.
+///
+/// # Errors
+/// When the loop has ended.
 pub(crate) fn open(
+    app: &AppHandle,
+    window: Window,
+    title: String,
+    theme: Theme,
+    shown: bool,
+) -> tauri::Result<()> {
+    let handle = app.clone();
+    app.run_on_main_thread(move || {
+        let open = handle.get_webview_window(window.label());
+        let done = match open {
+            Some(open) if shown => show(&open),
+            Some(_) => Ok(()),
+            None => make(&handle, window, &title, theme, shown),
+        };
+        if let Err(error) = done {
+            tracing::error!(%error, window = window.label(), "the window can't be shown");
+            handle.state::<Arc<Link>>().closed(window);
+        }
+    })
+}
+
+fn show(open: &WebviewWindow) -> tauri::Result<()> {
+    open.unminimize()?;
+    open.show()?;
+    open.set_focus()
+}
+
+/// A page of this program, to be drawn by the process of the others, and what holds for each.
+fn page<'a>(app: &'a AppHandle, label: &str) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
+    let address = WebviewUrl::App(format!("desktop.html#/{label}").into());
+    let page = WebviewWindowBuilder::new(app, label, address);
+    // To a driver, a window whose page's process draws others as well never closes.
+    let other = PAGES
+        .with_borrow(|pages| pages.values().next().cloned())
+        .filter(|_| !is_driven());
+    let page = match other {
+        Some(other) => page.with_related_view(other),
+        None => page,
+    };
+    page
+        // Nothing leads out of it.
+        .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"))
+        .disable_drag_drop_handler()
+        // In the agent's folder, which only this person can enter, and not beside other programs' data.
+        .data_directory(app.state::<Sizes>().folder().join("web"))
+}
+
+/// Notes a page. A window whose page has crashed shows nothing and answers nothing: this process ends instead, and the
+/// next wish starts another. What was written is a draft by then.
+fn note(app: &AppHandle, window: &WebviewWindow) -> tauri::Result<()> {
+    let app = app.clone();
+    let label = window.label().to_owned();
+    window.with_webview(move |view| {
+        let view = view.inner();
+        view.connect_web_process_terminated(move |_, why| {
+            tracing::error!(?why, "the pages have ended by themselves");
+            app.exit(1);
+        });
+        PAGES.with_borrow_mut(|pages| pages.insert(label, view));
+    })
+}
+
+fn make(
     app: &AppHandle,
     window: Window,
     title: &str,
     theme: Theme,
     shown: bool,
 ) -> tauri::Result<()> {
-    if let Some(open) = app.get_webview_window(window.label()) {
-        if shown {
-            open.unminimize()?;
-            open.show()?;
-            open.set_focus()?;
-        }
-        return Ok(());
-    }
     let sizes = app.state::<Sizes>();
     let (width, height) = sizes.of(window);
     let [_, (least_width, least_height)] = usual_and_least(window);
-    let address = WebviewUrl::App(format!("desktop.html#/{}", window.label()).into());
-    let built = WebviewWindowBuilder::new(app, window.label(), address)
+    let built = page(app, window.label())
         .title(title)
         .inner_size(width.into(), height.into())
         .min_inner_size(least_width.into(), least_height.into())
@@ -128,12 +218,14 @@ pub(crate) fn open(
         .center()
         .focused(true)
         .visible(shown)
-        // The windows are one page of this program; nothing leads out of it.
-        .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"))
-        .disable_drag_drop_handler()
-        // In the agent's folder, which only this person can enter, and not beside other programs' data.
-        .data_directory(sizes.folder().join("web"))
         .build()?;
+    note(app, &built)?;
+    // A window manager may hold a new window back behind the one that is used, and it hears no wish for one that it
+    // doesn't have yet.
+    built.gtk_window()?.connect_map_event(|mapped, _| {
+        mapped.present();
+        Propagation::Proceed
+    });
     let handle = app.clone();
     built.on_window_event(move |event| {
         let sizes = handle.state::<Sizes>();
@@ -155,6 +247,7 @@ pub(crate) fn open(
                 leave(&handle, window);
             }
             WindowEvent::Destroyed => {
+                PAGES.with_borrow_mut(|pages| pages.remove(window.label()));
                 sizes.store();
                 handle.state::<Arc<Link>>().closed(window);
             }

@@ -1,13 +1,13 @@
 //! What the desktop app costs the person: how soon it and its form are there, memory with and without windows,
 //! processor time while nothing happens, and whether any of it grows over a long day. `make bench` runs it.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use snag_e2e::desktop::{ALT, CONTROL, PATIENCE, Pace, wait_for, wait_until};
+use anyhow::{Context, Result, ensure};
+use snag_e2e::desktop::{ALT, BACKSPACE, CONTROL, Pace, wait_for, wait_until};
 use snag_e2e::process::Running;
+use snag_e2e::reader::written;
 use snag_e2e::stage::{Stage, processes};
 use snag_e2e::usage::{cpu_seconds, proportional_mb, resident_mb};
 
@@ -23,98 +23,81 @@ fn main() -> Result<()> {
     {
         let driver = stage.driven()?;
         stage.read_first_page(&driver)?;
-        openings(&stage, &driver)?;
         stage.quit()?;
     }
     starts(&stage)?;
-    first_openings(&stage)?;
+    forms(&stage)?;
     day(&stage, inputs)
 }
 
-/// Says when a text field gets the focus, as a screen reader is told.
-const FOCUS: &str = "\
-import gi, time
-gi.require_version('Atspi', '2.0')
-from gi.repository import Atspi
-def told(event):
-    if event.detail1 and event.source.get_role() in (Atspi.Role.ENTRY, Atspi.Role.TEXT):
-        print(time.time() * 1000, flush=True)
-listener = Atspi.EventListener.new(told)
-listener.register('object:state-changed:focused')
-print('ready', flush=True)
-Atspi.event_main()
-";
+/// How long somebody types, and how far apart the keys are.
+const TYPED: Duration = Duration::from_millis(3_000);
+const KEY_EVERY: Duration = Duration::from_millis(5);
 
-/// The same with no process of the windows: it is started for the form, and has ended before the next.
-fn first_openings(stage: &Stage) -> Result<()> {
-    let mut python = stage.desktop.command("/usr/bin/python3");
-    let mut listener = Running(python.args(["-c", FOCUS]).stdout(Stdio::piped()).spawn()?);
-    let output = BufReader::new(listener.0.stdout.take().context("its output")?);
-    let (told, focused) = std::sync::mpsc::channel();
-    std::thread::spawn(move || output.lines().try_for_each(|line| told.send(line)));
-    focused.recv()??;
-    let mut running = hidden(stage)?;
-    wait_until("it captures", || working(stage));
+/// From the keys of the shortcut to the first key that the form takes, of many that somebody types meanwhile.
+fn openings(stage: &Stage, how: &str, is_next: impl Fn() -> bool) -> Result<()> {
     let hand = stage.desktop.hand();
     let mut times = Vec::new();
     for _ in 0..TIMES {
-        // A page may be told of twice.
-        focused.try_iter().for_each(drop);
-        let pressed = now_ms()?;
+        wait_until("the next opening", &is_next);
+        let mut typed: Vec<(char, Duration)> = Vec::new();
+        let pressed = Instant::now();
         hand.chord(&[CONTROL, ALT], u32::from('f'));
-        let at_ms: f64 = focused.recv_timeout(PATIENCE)??.parse()?;
-        times.push(at_ms - pressed);
-        hand.close(hand.active().context("the form")?);
-        wait_until("the windows' process has ended", || {
-            processes(stage.agent.data()).is_ok_and(|left| left.len() == 1)
+        while pressed.elapsed() < TYPED {
+            let letter = char::from(b'a' + u8::try_from(typed.len() % 26)?);
+            typed.push((letter, pressed.elapsed()));
+            hand.key(u32::from(letter));
+            std::thread::sleep(KEY_EVERY);
+        }
+        let mut before = None;
+        let taken = wait_for("all that was typed", || {
+            let now = written(&stage.desktop).filter(|text| !text.is_empty());
+            let is_all = now.is_some() && now == before;
+            before.clone_from(&now);
+            now.filter(|_| is_all)
         });
+        let first = typed.len().checked_sub(taken.len());
+        let first = first.with_context(|| format!("{taken} was not typed"))?;
+        let rest: String = typed[first..].iter().map(|(letter, _)| letter).collect();
+        ensure!(rest == taken, "{rest} was typed, and {taken} taken");
+        times.push(typed[first].1.as_secs_f64() * 1_000.0);
+        hand.chord(&[CONTROL], u32::from('a'));
+        hand.key(BACKSPACE);
+        wait_until("the text is gone", || {
+            written(&stage.desktop).is_some_and(|text| text.is_empty())
+        });
+        hand.close(hand.active().context("the form")?);
+        wait_until("the form has closed", || hand.windows().is_empty());
     }
     say(
-        "shortcut to the focus in the form, no process of the windows",
+        &format!("shortcut to the first key that the form takes, {how}"),
         &times,
     );
-    running.stop(Duration::from_secs(20))
+    Ok(())
 }
 
-/// From the keys of the shortcut to a text field with the focus.
-fn openings(stage: &Stage, driver: &snag_e2e::webdriver::Driver) -> Result<()> {
-    let hand = stage.desktop.hand();
-    for first_closed in [false, true] {
-        if first_closed {
-            for window in hand.windows() {
-                hand.close(window);
-            }
-            wait_until("no window is open", || hand.windows().is_empty());
-            std::thread::sleep(Duration::from_secs(1));
-        }
-        let mut times = Vec::new();
-        for _ in 0..TIMES {
-            let pressed = now_ms()?;
-            hand.chord(&[CONTROL, ALT], u32::from('f'));
-            driver.go_to("feedback")?;
-            let ready = driver.until("a text field with the focus", || {
-                let at = driver.eval(
-                    "const [mark] = performance.getEntriesByName('text-ready'); \
-                     const ready = mark && document.activeElement.tagName === 'TEXTAREA' && document.hasFocus(); \
-                     return ready ? performance.timeOrigin + mark.startTime : null",
-                )?;
-                Ok(at.as_f64())
-            })?;
-            times.push(ready - pressed);
-            let before = hand.windows().len();
-            hand.close(hand.active().context("the form")?);
-            wait_until("the form has closed", || hand.windows().len() < before);
-            std::thread::sleep(Duration::from_millis(700));
-        }
-        let open = if first_closed {
-            "no window"
-        } else {
-            "another window"
-        };
-        say(
-            &format!("shortcut to a form that takes text, {open} open"),
-            &times,
-        );
+/// The form with a page that is kept ready, which is made anew each time, and without.
+fn forms(stage: &Stage) -> Result<()> {
+    for (setting, others, how) in [
+        ("always", 3, "a page kept ready"),
+        ("never", 0, "none kept ready"),
+    ] {
+        stage.set_form_ready(setting)?;
+        let mut running = hidden(stage)?;
+        wait_until("it captures", || working(stage));
+        let made = Cell::new(None);
+        openings(stage, how, || {
+            let now = processes(stage.agent.data()).unwrap_or_default();
+            // Both are given time to be done with starting.
+            let since = match made.take() {
+                Some((before, since)) if before == now => since,
+                _ => Instant::now(),
+            };
+            let is_next = now.len() == 1 + others && since.elapsed() > Duration::from_secs(5);
+            made.set(Some((now, since)));
+            is_next
+        })?;
+        running.stop(Duration::from_secs(20))?;
     }
     Ok(())
 }
@@ -136,17 +119,25 @@ fn starts(stage: &Stage) -> Result<()> {
 
 /// A long day: idle, windows that come and go, a million inputs.
 fn day(stage: &Stage, inputs: u64) -> Result<()> {
+    println!("| when | RSS | PSS | of the windows' processes |");
+    println!("|---|---|---|---|");
+    stage.set_form_ready("always")?;
+    let mut running = hidden(stage)?;
+    let pid = running.0.id();
+    wait_until("a page is kept ready", || {
+        processes(stage.agent.data()).is_ok_and(|all| all.len() == 4)
+    });
+    std::thread::sleep(Duration::from_secs(20));
+    row(stage, "without a window, a page kept ready", pid)?;
+    let kept = idle(stage)?;
+    running.stop(Duration::from_secs(20))?;
+    stage.set_form_ready("never")?;
     let mut running = hidden(stage)?;
     let pid = running.0.id();
     wait_until("it captures", || working(stage));
     std::thread::sleep(Duration::from_secs(10));
-    println!("| when | RSS | PSS | of WebKit's processes |");
-    println!("|---|---|---|---|");
     row(stage, "without a window", pid)?;
-    let idle = Duration::from_secs(60);
-    let before = cpu_seconds(pid)?;
-    std::thread::sleep(idle);
-    let share = 100.0 * (cpu_seconds(pid)? - before) / idle.as_secs_f64();
+    let share = idle(stage)?;
     let hand = stage.desktop.hand();
     for round in 1..=20 {
         for window in ["feedback", "knows", "settings"] {
@@ -185,7 +176,20 @@ fn day(stage: &Stage, inputs: u64) -> Result<()> {
         }
     }
     println!("idle for a minute, without a window: {share:.3} % of a core");
+    println!("the same with a page kept ready, all processes: {kept:.3} % of a core");
     running.stop(Duration::from_secs(20))
+}
+
+/// What all processes take of a core while nothing happens, in percent.
+fn idle(stage: &Stage) -> Result<f64> {
+    let minute = Duration::from_secs(60);
+    let seconds = || -> Result<f64> {
+        let all = processes(stage.agent.data())?;
+        all.into_iter().map(cpu_seconds).sum()
+    };
+    let before = seconds()?;
+    std::thread::sleep(minute);
+    Ok(100.0 * (seconds()? - before) / minute.as_secs_f64())
 }
 
 fn hidden(stage: &Stage) -> Result<Running> {
@@ -221,10 +225,6 @@ fn row(stage: &Stage, when: &str, pid: u32) -> Result<()> {
         proportional_mb(pid)?
     );
     Ok(())
-}
-
-fn now_ms() -> Result<f64> {
-    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1_000.0)
 }
 
 fn say(what: &str, times_ms: &[f64]) {

@@ -118,6 +118,7 @@ fn the_windows_come_and_go_and_fail_without_the_app() -> Result<()> {
         stage.quit()?;
     }
     let hand = stage.desktop.hand();
+    stage.set_form_ready("never")?;
     let mut running = stage.hidden()?;
     stage.captures();
     let windows = || -> Vec<u32> {

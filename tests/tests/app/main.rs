@@ -11,6 +11,7 @@ mod managed;
 mod marks;
 mod policy;
 mod prompts;
+mod ready;
 mod sdk;
 mod settings;
 

@@ -70,6 +70,9 @@ export function ask(name: client.WindowName): Asked {
   return asked;
 }
 
+/** Whether this is the page that is kept ready: it has the code, and neither shows nor asks anything. */
+export const isSpare = () => location.hash === "#/spare";
+
 /** Which window the address names. */
 export function windowName(): client.WindowName {
   const label = location.hash.replace(/^#\//, "").split("?")[0];

@@ -1,7 +1,8 @@
 /** Asks for what the window needs. Imported before anything else, so that this goes out before React's code is run. */
-import { ask, windowName, type Asked } from "./ask";
+import { ask, isSpare, windowName, type Asked } from "./ask";
 
-async function begin(): Promise<Asked> {
+async function begin(): Promise<Asked | null> {
+  if (isSpare()) return null;
   if (__DEMO__ && new URLSearchParams(location.search).has("demo")) {
     const demo = await import("../ipc/demo");
     demo.start(new URLSearchParams(location.search));

@@ -12,9 +12,11 @@ import "./feedback/FeedbackWindow";
 import { prepare } from "./prepare";
 
 async function start() {
+  const asked = await early;
+  if (!asked) return;
   const name = windowName();
   performance.mark("window-code");
-  const prepared = await prepare(name, await early);
+  const prepared = await prepare(name, asked);
   performance.mark("window-prepared");
   const root = document.getElementById("root");
   if (root) createRoot(root).render(<App name={name} {...prepared} />);

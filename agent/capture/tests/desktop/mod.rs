@@ -79,6 +79,8 @@ pub struct With {
 
 /// The keysym of the left Control key.
 pub const CONTROL: u32 = 0xffe3;
+/// Keysym of the backspace key.
+pub const BACKSPACE: u32 = 0xff08;
 /// The keysym of the left Alt key.
 pub const ALT: u32 = 0xffe9;
 

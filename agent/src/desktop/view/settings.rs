@@ -25,6 +25,19 @@ pub enum Theme {
     Dark,
 }
 
+/// When a page of the form is kept ready, so that the form opens at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub enum FormReady {
+    /// While the computer has memory to spare.
+    Automatic,
+    /// Whatever that costs.
+    Always,
+    /// The form then takes a moment to open.
+    Never,
+}
+
 /// A daily time in which nothing is captured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -57,6 +70,8 @@ pub struct Settings {
     pub theme: Setting<Theme>,
     /// The shortcut for feedback, as `Ctrl+Alt+F`; empty for none.
     pub shortcut: Setting<String>,
+    /// When the form is kept ready.
+    pub form_ready: Setting<FormReady>,
     /// Whether Snag starts with the computer.
     pub autostart: Setting<bool>,
 }
@@ -82,6 +97,8 @@ pub struct SettingsChange {
     pub theme: Option<Theme>,
     /// See [`Settings`].
     pub shortcut: Option<String>,
+    /// See [`Settings`].
+    pub form_ready: Option<FormReady>,
     /// See [`Settings`].
     pub autostart: Option<bool>,
 }

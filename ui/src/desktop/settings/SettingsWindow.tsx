@@ -2,7 +2,7 @@ import { NativeSelect, SegmentedControl, Switch } from "@mantine/core";
 import { useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import type { Overview, Sentence, Settings, SettingsChange, Theme } from "../../ipc/bindings";
+import type { FormReady, Overview, Sentence, Settings, SettingsChange, Theme } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
 import { Problem } from "../parts/Problem";
@@ -115,6 +115,19 @@ function Sections({
       <Section title={t("settings.shortcut.title")} text={t("settings.shortcut.text")}>
         <Locked setting={settings.shortcut}>
           <Shortcut setting={settings.shortcut} change={change} />
+        </Locked>
+        <Locked setting={settings.form_ready}>
+          <NativeSelect
+            label={t("settings.shortcut.ready")}
+            description={t("settings.shortcut.ready_text")}
+            value={settings.form_ready.value}
+            disabled={settings.form_ready.locked_by !== null}
+            onChange={(event) => void change({ form_ready: event.currentTarget.value as FormReady })}
+            data={(["automatic", "always", "never"] as const).map((value) => ({
+              value,
+              label: t(`settings.shortcut.ready_${value}`),
+            }))}
+          />
         </Locked>
       </Section>
 

@@ -10,6 +10,7 @@ export type * from "./Draft";
 export type * from "./FeedbackForm";
 export type * from "./FeedbackPreview";
 export type * from "./FirstRun";
+export type * from "./FormReady";
 export type * from "./HealthLine";
 export type * from "./Icon";
 export type * from "./IncidentKind";

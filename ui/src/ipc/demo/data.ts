@@ -131,6 +131,7 @@ export const settings = (): Settings => ({
   language: { value: "system", locked_by: null },
   theme: { value: "system", locked_by: null },
   shortcut: { value: "Ctrl+Alt+F", locked_by: null },
+  form_ready: { value: "automatic", locked_by: null },
   autostart: { value: true, locked_by: ORGANISATION },
 });
 
