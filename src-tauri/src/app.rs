@@ -90,6 +90,13 @@ impl App {
         }
     }
 
+    /// The host, however long it takes to start: none where its start was given up.
+    async fn host_at_last(&self) -> Option<Host> {
+        let mut host = self.host.clone();
+        let started = host.wait_for(Option::is_some).await.ok()?;
+        started.clone()
+    }
+
     /// The host, if it has started.
     #[must_use]
     pub fn host_now(&self) -> Option<Host> {
@@ -262,7 +269,8 @@ fn before_the_host() -> Overview {
 
 /// Follows the host for as long as the app runs: the tray, the windows, what it was started for.
 async fn follow(app: Arc<App>, has_icon: bool) {
-    let Ok(host) = app.host().await else {
+    // A computer that has just been switched on may take its time, and the icon is there.
+    let Some(host) = app.host_at_last().await else {
         let sentence = format!("Snag can't start: {}", app.words().sentence(&not_ready()));
         if let Err(error) =
             tokio::task::spawn_blocking(move || notices::cannot_start(&sentence)).await
