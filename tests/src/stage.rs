@@ -18,6 +18,9 @@ use crate::wire::Wire;
 /// The screen where nothing else is wanted.
 const USUAL_SIZE: &str = "1280x800";
 
+/// Lines of the app's log that are shown where a test failed.
+const LAST_LINES: usize = 40;
+
 /// A desktop with an enrolled app that hasn't been started.
 pub struct Stage {
     /// Where everything of it lies.
@@ -273,7 +276,7 @@ impl Stage {
         self.open(driver, "feedback")?;
         driver.type_into("//textarea", words)?;
         driver.click("//label[contains(., 'Problem')]")?;
-        driver.click("//button[normalize-space()='Send']")?;
+        driver.click_away("//button[normalize-space()='Send']")?;
         self.closed(driver, "feedback");
         Ok(())
     }
@@ -308,7 +311,8 @@ impl Stage {
     /// When the page doesn't come.
     pub fn read_first_page(&self, driver: &Driver) -> Result<()> {
         driver.go_to("first-run")?;
-        driver.click("//button[contains(., 'I understand, start')]")?;
+        driver.click_away("//button[contains(., 'I understand, start')]")?;
+        self.closed(driver, "first-run");
         self.captures();
         Ok(())
     }
@@ -333,6 +337,17 @@ impl Stage {
         let script =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/capture/tests/desktop/program.py");
         self.desktop.program_of(&script, title)
+    }
+}
+
+impl Drop for Stage {
+    /// Says what the app said last, where something was waited for in vain.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.logged("").unwrap_or_default();
+            let last = log.len().saturating_sub(LAST_LINES);
+            eprintln!("the app said last:\n{}", log[last..].join("\n"));
+        }
     }
 }
 

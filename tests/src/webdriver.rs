@@ -157,6 +157,17 @@ impl Driver {
             .map(drop)
     }
 
+    /// Clicks what closes the window, which may be gone before the driver says that it has clicked: whether it was is
+    /// for the caller to see.
+    ///
+    /// # Errors
+    /// When it isn't there.
+    pub fn click_away(&self, xpath: &str) -> Result<()> {
+        let element = self.find(xpath)?;
+        let _ = self.post(&format!("/element/{element}/click"), &json!({}));
+        Ok(())
+    }
+
     /// Types into what an XPath finds.
     ///
     /// # Errors

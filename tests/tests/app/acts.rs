@@ -8,6 +8,34 @@ use serde_json::{Value, json};
 use snag_e2e::desktop::{Hand, Program, wait_until};
 use snag_e2e::search::files;
 use snag_e2e::webdriver::Driver;
+use x11rb::protocol::xproto::{ChangeWindowAttributesAux, ConnectionExt as _};
+
+/// The colour of a desktop behind its windows, where it was coloured.
+pub(crate) const BEHIND: [u8; 3] = [0xd8, 0x1b, 0x60];
+
+/// Gives the desktop a colour that no window has.
+pub(crate) fn colour_desktop(hand: &Hand) -> Result<()> {
+    let colour = u32::from_be_bytes([0, BEHIND[0], BEHIND[1], BEHIND[2]]);
+    let behind = ChangeWindowAttributesAux::new().background_pixel(colour);
+    let connection = &hand.connection;
+    connection.change_window_attributes(hand.root, &behind)?;
+    connection
+        .clear_area(false, hand.root, 0, 0, 0, 0)?
+        .check()?;
+    Ok(())
+}
+
+/// Where a window's inside is on the screen: left, top, width and height in pixels.
+pub(crate) fn inside(hand: &Hand, window: u32) -> Result<(f64, f64, f64, f64)> {
+    let at = hand
+        .connection
+        .translate_coordinates(window, hand.root, 0, 0)?
+        .reply()?;
+    let size = hand.connection.get_geometry(window)?.reply()?;
+    let [left, top] = [at.dst_x, at.dst_y].map(f64::from);
+    let [width, height] = [size.width, size.height].map(f64::from);
+    Ok((left, top, width, height))
+}
 
 /// Clicks something of the program whose window came first, and sees that it had each click.
 pub(crate) fn click(program: &Program, hand: &Hand, what: &str, times: usize) {

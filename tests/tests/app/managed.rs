@@ -105,7 +105,7 @@ fn what_it_sets_is_locked_with_its_source_and_holds() -> Result<()> {
     driver.type_into("//textarea", "No picture of it")?;
     driver.click("//label[contains(., 'Problem')]")?;
     driver.find("//*[contains(., \"doesn't take pictures\")]")?;
-    driver.click("//button[normalize-space()='Send']")?;
+    driver.click_away("//button[normalize-space()='Send']")?;
     stage.closed(&driver, "feedback");
     let _ = stage
         .session

@@ -6,12 +6,8 @@ use snag_e2e::desktop::{CONTROL, Hand, Pace};
 use snag_e2e::stage::Stage;
 use snag_e2e::webdriver::Driver;
 use std::time::Duration;
-use x11rb::protocol::xproto::{ChangeWindowAttributesAux, ConnectionExt as _};
 
-use crate::acts::pictures_in;
-
-/// The colour of the desktop behind the program, which may not be on the picture that is cut to the program.
-const BEHIND: [u8; 3] = [0xd8, 0x1b, 0x60];
+use crate::acts::{BEHIND, colour_desktop, inside, pictures_in};
 
 const TAB: u32 = 0xff09;
 const ENTER: u32 = 0xff0d;
@@ -27,18 +23,11 @@ type Point = (f64, f64);
 fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
     let stage = Stage::set()?;
     let hand = stage.desktop.hand();
-    let colour = u32::from_be_bytes([0, BEHIND[0], BEHIND[1], BEHIND[2]]);
-    let behind = ChangeWindowAttributesAux::new().background_pixel(colour);
-    hand.connection
-        .change_window_attributes(hand.root, &behind)?;
-    hand.connection
-        .clear_area(false, hand.root, 0, 0, 0, 0)?
-        .check()?;
+    colour_desktop(&hand)?;
     let _program = stage.program("Accounts");
     let shown = hand.active().context("the program's window")?;
-    let (left, top) = place(&hand, shown)?;
-    let size = hand.connection.get_geometry(shown)?.reply()?;
-    let (right, bottom) = (left + f64::from(size.width), top + f64::from(size.height));
+    let (left, top, width, height) = inside(&hand, shown)?;
+    let (right, bottom) = (left + width, top + height);
     let driver = stage.driven()?;
     stage.read_first_page(&driver)?;
     stage.open(&driver, "feedback")?;
@@ -96,7 +85,7 @@ fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
     hand.control(u32::from('z'));
     canvas.holds(&with(moved), Some(cut))?;
 
-    driver.click("//button[normalize-space()='Send']")?;
+    driver.click_away("//button[normalize-space()='Send']")?;
     stage.closed(&driver, "feedback");
     let _ = stage
         .session
@@ -111,9 +100,9 @@ fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
     ensure!(canvas.are(sent, &expected), "{sent:?} aren't {expected:?}");
     let stored = stage.ask(&format!("/v1/feedback/{id}/screenshot"))?;
     let picture = image::load_from_memory(&stored)?.to_rgb8();
-    let near = |is: u32, should: u16| canvas.near(f64::from(is), f64::from(should) - 40.0);
+    let near = |is: u32, should: f64| canvas.near(f64::from(is), should - 40.0);
     ensure!(
-        near(picture.width(), size.width) && near(picture.height(), size.height),
+        near(picture.width(), width) && near(picture.height(), height),
         "{} x {}",
         picture.width(),
         picture.height()
@@ -127,15 +116,6 @@ fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
         "a picture is left here"
     );
     stage.quit()
-}
-
-/// Where a window's inside is on the screen.
-fn place(hand: &Hand, window: u32) -> Result<Point> {
-    let at = hand
-        .connection
-        .translate_coordinates(window, hand.root, 0, 0)?
-        .reply()?;
-    Ok((f64::from(at.dst_x), f64::from(at.dst_y)))
 }
 
 /// The form's picture under a hand.
@@ -154,11 +134,11 @@ impl<'a> Canvas<'a> {
             "const r = document.querySelector('svg.canvas').getBoundingClientRect(); return [r.left, r.top, r.width]",
         )?;
         let number = |index: usize| area[index].as_f64().context("a number");
-        let form = place(hand, hand.active().context("the form")?)?;
+        let (left, top, ..) = inside(hand, hand.active().context("the form")?)?;
         Ok(Self {
             driver,
             hand,
-            origin: (form.0 + number(0)?, form.1 + number(1)?),
+            origin: (left + number(0)?, top + number(1)?),
             scale: number(2)? / 1280.0,
         })
     }

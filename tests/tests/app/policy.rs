@@ -75,7 +75,7 @@ fn what_the_rules_widen_is_noticed_only_after_it_was_read() -> Result<()> {
     // Whether or not the page was renewed by then: what was not on it can't be acknowledged.
     driver.click("//button[contains(., 'I understand, start')]")?;
     shows_what_changes(&driver, 200)?;
-    driver.click("//button[contains(., 'I understand, start')]")?;
+    driver.click_away("//button[contains(., 'I understand, start')]")?;
     stage.closed(&driver, "first-run");
     driver.go_to("knows")?;
     driver.until("capture goes on", || {

@@ -36,7 +36,7 @@ fn a_program_that_asks_for_the_open_form_leaves_what_the_person_wrote() -> Resul
     ensure!(text == "The import stopped at row 7", "{text}");
     driver.type_into("//textarea", " of 9")?;
     driver.click("//label[contains(., 'Problem')]")?;
-    driver.click("//button[normalize-space()='Send']")?;
+    driver.click_away("//button[normalize-space()='Send']")?;
     stage.closed(&driver, "feedback");
     let sent = wait_for("the desk has it", || {
         let list: Value = serde_json::from_slice(&stage.ask("/v1/feedback").ok()?).ok()?;
