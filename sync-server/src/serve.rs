@@ -210,18 +210,27 @@ fn note(state: &AppState, report: &Report) {
     );
 }
 
-/// Ready at SIGTERM or SIGINT (Ctrl-C elsewhere).
-pub async fn stop_signal() {
+/// Ready at SIGTERM or SIGINT (Ctrl-C elsewhere) from the call on, which has to be made in
+/// a runtime.
+pub fn stop_signal() -> impl Future<Output = ()> {
+    // Asked for now, not when it is waited for: whoever reads that the server listens may
+    // end it at once.
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        signal(SignalKind::terminate()).and_then(|terminate| {
+            signal(SignalKind::interrupt()).map(|interrupt| (terminate, interrupt))
+        })
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut terminate, mut interrupt)) = signals {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
+        drop(tokio::signal::ctrl_c().await);
     }
-    drop(tokio::signal::ctrl_c().await);
 }
