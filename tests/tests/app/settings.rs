@@ -123,6 +123,45 @@ fn the_shortcut_and_the_start_with_the_session_are_the_persons() -> Result<()> {
     stage.quit()
 }
 
+#[test]
+fn a_language_and_a_theme_show_everywhere_at_once() -> Result<()> {
+    let stage = Stage::set()?;
+    let driver = stage.driven()?;
+    stage.read_first_page(&driver)?;
+    stage.open(&driver, "knows")?;
+    stage.open(&driver, "settings")?;
+    stage.session.menu_says("Conversations…");
+    // The person is in Settings, and stays there.
+    driver.go_to("settings")?;
+    set(&driver, "{language: 'de', theme: 'dark'}")?;
+    for (window, title) in [("settings", "Einstellungen"), ("knows", "Was Snag weiß")] {
+        driver.go_to(window)?;
+        driver.until(title, || {
+            let script = "return [document.documentElement.lang, document.documentElement.dataset.mantineColorScheme, \
+                document.querySelector('h1').innerText || document.querySelector('h1').textContent].join()";
+            let looks = driver.eval(script)?;
+            Ok((looks == format!("de,dark,{title}")).then_some(()))
+        })?;
+        wait_until("the title on the frame", || {
+            let mut search = stage.desktop.command("xdotool");
+            let found = search.args(["search", "--name", &format!("^{title}$")]);
+            found.output().is_ok_and(|output| output.status.success())
+        });
+    }
+    stage.session.menu_says("Snag beenden");
+    driver.go_to("settings")?;
+    set(&driver, "{language: 'en'}")?;
+    stage.session.menu_says("Quit Snag");
+    stage.quit()
+}
+
+/// Changes settings as the window of them does.
+fn set(driver: &Driver, change: &str) -> Result<()> {
+    let call =
+        format!("window.__TAURI_INTERNALS__.invoke('change_settings', {{change: {change}}})");
+    driver.eval(&format!("{call}; return null")).map(drop)
+}
+
 /// What the button says.
 fn shown(driver: &Driver) -> Result<String> {
     let text = driver.eval(
