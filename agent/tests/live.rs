@@ -218,7 +218,8 @@ fn clicks(host: &Host) -> u64 {
     }
 }
 
-/// Presses that capture saw, and inputs that were left out since a pause was asked for.
+/// Releases that capture saw, and inputs that were left out since a pause was asked for. A press alone is no click: its
+/// release may have come in the pause, of which nothing is seen.
 async fn seen(paths: &Paths) -> (u64, u64) {
     // The status of before is some seconds old.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
@@ -226,7 +227,7 @@ async fn seen(paths: &Paths) -> (u64, u64) {
     let status: Value = serde_json::from_slice(&status).unwrap();
     let left_out = status["left_out"]["paused"].as_u64().unwrap_or_default();
     (
-        status["capture"]["counts"]["presses"].as_u64().unwrap(),
+        status["capture"]["counts"]["releases"].as_u64().unwrap(),
         left_out,
     )
 }

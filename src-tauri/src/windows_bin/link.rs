@@ -21,7 +21,8 @@ use snag_desktop::channel::{self, FromWindows, Outcome, ToWindows, Writer};
 use snag_desktop::window::Window;
 use snag_desktop::words::{sentence, unknown};
 
-use crate::windows::{self, Sizes};
+use crate::sizes::Sizes;
+use crate::windows;
 
 /// A window that was hidden is off the screen after this long, with a compositor's animation.
 const HIDING: Duration = Duration::from_millis(250);

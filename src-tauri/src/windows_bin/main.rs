@@ -1,6 +1,7 @@
 //! Draws the windows of the desktop app, which starts it for the first and ends it after the last.
 
 mod link;
+mod sizes;
 mod windows;
 
 use std::path::PathBuf;

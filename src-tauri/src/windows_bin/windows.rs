@@ -1,15 +1,12 @@
-//! The windows: made on demand, of the size that they had last, and destroyed when they are closed.
+//! The windows: made on demand, and destroyed when they are closed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gtk::glib::Propagation;
 use gtk::prelude::{GtkWindowExt as _, WidgetExtManual as _};
-use parking_lot::Mutex;
 use snag_agent::desktop::view::Theme;
 use snag_desktop::app::is_driven;
 use snag_desktop::window::Window;
@@ -20,78 +17,10 @@ use tauri::{
 use webkit2gtk::{WebView, WebViewExt as _};
 
 use crate::link::Link;
+use crate::sizes::{Extent, Sizes, TextScale};
 
 /// Longest time that a window takes to keep what was put into it, before it is closed for it.
 const LEAVING: Duration = Duration::from_secs(1);
-
-/// A window's size before the person chose one, and the least that it can be used at; in logical pixels.
-fn usual_and_least(window: Window) -> [(u32, u32); 2] {
-    match window {
-        Window::Feedback => [(760, 560), (640, 480)],
-        Window::FirstRun => [(900, 680), (560, 480)],
-        Window::Knows => [(920, 640), (560, 420)],
-        Window::Settings => [(640, 680), (480, 420)],
-        Window::Conversations => [(720, 560), (480, 400)],
-        Window::About => [(420, 380), (360, 320)],
-    }
-}
-
-/// The sizes that the person gave the windows.
-pub(crate) struct Sizes {
-    path: PathBuf,
-    sizes: Mutex<BTreeMap<Window, (u32, u32)>>,
-}
-
-impl Sizes {
-    /// Reads what was remembered. A file that can't be read is forgotten: it is only about looks.
-    #[must_use]
-    pub(crate) fn load(path: PathBuf) -> Self {
-        let sizes = std::fs::read(&path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
-        Self {
-            path,
-            sizes: Mutex::new(sizes),
-        }
-    }
-
-    /// The folder that the file lies in.
-    fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("."))
-    }
-
-    fn of(&self, window: Window) -> (u32, u32) {
-        let [usual, (least_width, least_height)] = usual_and_least(window);
-        let (width, height) = self.sizes.lock().get(&window).copied().unwrap_or(usual);
-        (
-            width.clamp(least_width, 8_192),
-            height.clamp(least_height, 8_192),
-        )
-    }
-
-    fn note(&self, window: Window, size: (u32, u32)) {
-        self.sizes.lock().insert(window, size);
-    }
-
-    fn store(&self) {
-        let stored = serde_json::to_vec(&*self.sizes.lock())
-            .map_err(std::io::Error::other)
-            .and_then(|bytes| write_private(&self.path, &bytes));
-        if let Err(error) = stored {
-            tracing::warn!(%error, "the sizes of the windows can't be remembered");
-        }
-    }
-}
-
-/// Whole or not at all, and for its owner only.
-fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.persist(path)?;
-    Ok(())
-}
 
 /// What the toolkit calls a look; none is the system's.
 #[must_use]
@@ -207,13 +136,24 @@ fn make(
     theme: Theme,
     shown: bool,
 ) -> tauri::Result<()> {
-    let sizes = app.state::<Sizes>();
-    let (width, height) = sizes.of(window);
-    let [_, (least_width, least_height)] = usual_and_least(window);
+    let scale = TextScale::of_the_screen();
+    let room = app.primary_monitor()?.map(|monitor| {
+        let size: LogicalSize<f64> = monitor.size().to_logical(monitor.scale_factor());
+        (size.width, size.height)
+    });
+    let Extent { usual, least } = app.state::<Sizes>().of(window, scale, room);
     let built = page(app, window.label())
         .title(title)
-        .inner_size(width.into(), height.into())
-        .min_inner_size(least_width.into(), least_height.into())
+        .on_document_title_changed(|window, title| {
+            // The page has none before its words are there; the frame has.
+            if !title.is_empty()
+                && let Err(error) = window.set_title(&title)
+            {
+                tracing::warn!(%error, "a window keeps its title");
+            }
+        })
+        .inner_size(usual.0, usual.1)
+        .min_inner_size(least.0, least.1)
         .theme(look(theme))
         .center()
         .focused(true)
@@ -238,9 +178,8 @@ fn make(
                 if open.is_maximized().unwrap_or(false) || open.is_fullscreen().unwrap_or(false) {
                     return;
                 }
-                let scale = open.scale_factor().unwrap_or(1.0);
-                let size: LogicalSize<u32> = size.to_logical(scale);
-                sizes.note(window, (size.width, size.height));
+                let size: LogicalSize<f64> = size.to_logical(open.scale_factor().unwrap_or(1.0));
+                sizes.note(window, scale, (size.width, size.height));
             }
             WindowEvent::CloseRequested { api, .. } if window == Window::Feedback => {
                 api.prevent_close();
@@ -278,21 +217,6 @@ fn leave(app: &AppHandle, window: Window) {
 mod tests {
     use super::*;
     use snag_desktop::words::{Language, Words};
-
-    #[test]
-    fn sizes_are_remembered_within_bounds() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("windows.json");
-        let sizes = Sizes::load(path.clone());
-        assert_eq!(sizes.of(Window::Knows), (920, 640));
-        sizes.note(Window::Knows, (1_200, 10));
-        sizes.store();
-        let again = Sizes::load(path.clone());
-        assert_eq!(again.of(Window::Knows), (1_200, 420));
-        assert_eq!(again.of(Window::Feedback), (760, 560));
-        std::fs::write(&path, "{").expect("written");
-        assert_eq!(Sizes::load(path).of(Window::Knows), (920, 640));
-    }
 
     #[test]
     fn a_window_is_named_as_its_capability_is() {

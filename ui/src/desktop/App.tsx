@@ -1,4 +1,4 @@
-import { useEffect, useInsertionEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useInsertionEffect, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 
 import { changeLanguage } from "../i18n";
@@ -53,13 +53,9 @@ export function App({
   }, [name]);
 
   const title = t(`window.${name}`);
-  const titled = useRef(title);
+  // The window's frame follows it.
   useEffect(() => {
     document.title = title;
-    // It was opened with the first one.
-    if (titled.current === title) return;
-    titled.current = title;
-    client.setTitle(title).catch(() => undefined);
   }, [title]);
 
   const language = settings?.language.value ?? "system";

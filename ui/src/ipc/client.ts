@@ -78,7 +78,6 @@ export const health = () => call<HealthLine[]>("health");
 export const openWindow = (name: WindowName) => call<null>("open_window", { name });
 
 export const closeWindow = () => call<null>("close_window");
-export const setTitle = (title: string) => transport().setTitle(title);
 export const onOverview = (heard: (overview: Overview) => void) => transport().listen("overview", heard);
 export const onSettings = (heard: (settings: Settings) => void) => transport().listen("settings", heard);
 /** The window was asked to close, and keeps first what it has to. */

@@ -27,14 +27,11 @@ export type Transport = {
   invoke: Invoke;
   /** Calls `heard` for each event; the answer ends it. */
   listen: <E extends keyof Events>(event: E, heard: (payload: Events[E]) => void) => Promise<() => void>;
-  /** Gives the window this title, on its frame and in the desktop's list of windows. */
-  setTitle: (title: string) => Promise<void>;
 };
 
 const tauri: Transport = {
   invoke: (command, args) => invoke(command, args),
   listen: (event, heard) => listen(event, (said) => heard(said.payload as never)),
-  setTitle: (value) => invoke("plugin:window|set_title", { value }),
 };
 
 let current: Transport = tauri;

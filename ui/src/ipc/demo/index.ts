@@ -43,8 +43,6 @@ export type Demo = {
   answer: (command: string, run: () => unknown) => void;
   emit: <E extends keyof Events>(event: E, payload: Events[E]) => void;
   closed: () => boolean;
-  /** The titles that the window was given since it was opened. */
-  titles: string[];
   /** So many records wait from now on. */
   waiting: (count: number) => void;
   /** The form as it stands; what is changed of it is answered the next time. */
@@ -78,7 +76,6 @@ export function makeDemo(
   const calls: Demo["calls"] = [];
   const failing = new Map<string, Sentence>();
   const listeners = new Map<string, Set<(payload: never) => void>>();
-  const titles: string[] = [];
   let closed = false;
 
   const emit: Demo["emit"] = (event, payload) => listeners.get(event)?.forEach((heard) => heard(payload as never));
@@ -207,9 +204,6 @@ export function makeDemo(
       listeners.set(event, all);
       return () => all.delete(heard as (payload: never) => void);
     },
-    setTitle: async (title) => {
-      titles.push(title);
-    },
   };
   return {
     transport,
@@ -220,7 +214,6 @@ export function makeDemo(
     },
     emit,
     closed: () => closed,
-    titles,
     waiting: (count) => {
       const all = data.waiting();
       state.waiting = Array.from({ length: count }, (_, index) => ({
