@@ -288,7 +288,7 @@ impl Driver {
             .context("an answer without a head")?;
         let ok = answer.starts_with(b"HTTP/1.1 200");
         let answer: Value = serde_json::from_slice(&answer[split + 4..])?;
-        ensure!(ok, "{method} {path}: {}", answer["value"]["message"]);
+        ensure!(ok, "{method} {path}: {}", answer["value"]);
         Ok(answer["value"].clone())
     }
 }

@@ -6,6 +6,7 @@ mod drafts;
 mod export;
 mod icon;
 mod knows;
+mod large;
 mod life;
 mod managed;
 mod marks;
