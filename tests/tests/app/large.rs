@@ -1,4 +1,6 @@
-//! A screen of 4K that is scaled by two.
+//! A screen of 4K that is scaled by two, and a desktop that has all its text larger.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -6,10 +8,16 @@ use snag_e2e::desktop::{Hand, wait_until};
 use snag_e2e::stage::Stage;
 use snag_e2e::webdriver::Driver;
 
+use x11rb::protocol::xproto::{AtomEnum, PropMode};
+use x11rb::wrapper::ConnectionExt as _;
+
 use crate::acts::{BEHIND, colour_desktop, inside};
 
 /// What the screen is scaled by.
 const SCALE: f64 = 2.0;
+
+/// How often in a row something is in one place before it is clicked.
+const STEADY: u32 = 6;
 
 /// A point of the screen.
 type Point = (f64, f64);
@@ -37,8 +45,8 @@ fn what_is_hidden_is_hidden_on_a_large_and_scaled_screen() -> Result<()> {
     driver.is_so("document.hasFocus() && document.activeElement.tagName === 'TEXTAREA'")?;
     hand.type_text("too small to read");
     page.click("//label[contains(., 'Problem')]")?;
-    page.click("//button[@aria-label='Hide']")?;
     driver.is_so("document.querySelector('svg.canvas image') !== null")?;
+    page.click("//button[@aria-label='Hide']")?;
     // The program's window with its frame, and more than a pixel of the page, which is six of the screen here.
     page.drag(
         (left - 12.0, top - 36.0),
@@ -94,6 +102,28 @@ fn what_is_hidden_is_hidden_on_a_large_and_scaled_screen() -> Result<()> {
     stage.quit()
 }
 
+#[test]
+fn a_window_is_as_large_as_its_text_needs() -> Result<()> {
+    let stage = Stage::of_size("1920x1080")?;
+    let hand = stage.desktop.hand();
+    // Half as large again as usual.
+    let resources = b"Xft.dpi:\t144\n";
+    let (to, kind) = (AtomEnum::RESOURCE_MANAGER, AtomEnum::STRING);
+    hand.connection
+        .change_property8(PropMode::REPLACE, hand.root, to, kind, resources)?
+        .check()?;
+    let driver = stage.driven()?;
+    driver.go_to("first-run")?;
+    // As many columns as with the usual text.
+    driver.is_so(
+        "getComputedStyle(document.querySelector('.promises')).gridTemplateColumns.split(' ').length === 3",
+    )?;
+    wait_until("the window is shown", || hand.active().is_some());
+    let (.., width, _) = inside(&hand, hand.active().context("the window")?)?;
+    ensure!((width - 1_350.0).abs() < 2.0, "{width}");
+    stage.quit()
+}
+
 /// The page of the window in use, under a real hand: the driver's own clicks miss what is scaled.
 struct Page<'a> {
     driver: &'a Driver,
@@ -104,11 +134,19 @@ impl Page<'_> {
     fn click(&self, xpath: &str) -> Result<()> {
         self.driver.find(xpath)?;
         let xpath = json!(xpath);
-        let middle = self.driver.eval(&format!(
+        let script = format!(
             "const found = document.evaluate({xpath}, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE).singleNodeValue; \
              found.scrollIntoView({{block: 'nearest'}}); const r = found.getBoundingClientRect(); \
              return [r.left + r.width / 2, r.top + r.height / 2]"
-        ))?;
+        );
+        // What is drawn first moves as more is drawn.
+        let (mut middle, mut steady) = (Value::Null, 0);
+        while steady < STEADY {
+            std::thread::sleep(Duration::from_millis(50));
+            let now = self.driver.eval(&script)?;
+            steady = if now == middle { steady + 1 } else { 0 };
+            middle = now;
+        }
         self.go(&middle)?;
         self.hand.click();
         Ok(())
