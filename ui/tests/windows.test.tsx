@@ -357,7 +357,8 @@ describe("settings", () => {
     await open("settings");
     const select = await screen.findByRole("combobox", { name: "At most" });
     expect(select).toHaveProperty("disabled", true);
-    expect(screen.getAllByText("Set by Nordhafen Logistics")).toHaveLength(2);
+    expect(screen.getByText("All programs are looked at, except: *bank*, Health Portal.")).toBeTruthy();
+    expect(screen.getAllByText("Set by Nordhafen Logistics")).toHaveLength(3);
     expect(screen.getByRole("switch", { name: "Start with the computer" })).toHaveProperty("disabled", true);
   });
 

@@ -229,6 +229,7 @@ impl SettingsStore {
         }
         Settings {
             never_apps: setting!(never_apps, Vec::new()),
+            policy_apps: None,
             pause_rules: setting!(pause_rules, Vec::new()),
             prompts: setting!(prompts, true),
             prompts_per_day: setting!(prompts_per_day, 3),

@@ -10,7 +10,7 @@ use jiff::{Timestamp, Zoned};
 use parking_lot::Mutex;
 use snag_capture::{CaptureHandle, Health};
 use snag_spool::Spool;
-use snag_wire::PolicyAnswer;
+use snag_wire::{AppRules, PolicyAnswer};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use super::HostOptions;
@@ -30,7 +30,7 @@ use crate::desktop::language;
 use crate::desktop::pause::{Pause, rule_change, rule_end};
 use crate::desktop::scope::{Acknowledged, Scope};
 use crate::desktop::settings::SettingsStore;
-use crate::desktop::view::{CaptureState, Icon, Overview, Sentence, Settings};
+use crate::desktop::view::{CaptureState, Icon, Overview, PolicyApps, Sentence, Settings};
 use crate::sdk::Sdk;
 use crate::sync::{LabelStore, SyncStatus, Trouble};
 
@@ -288,7 +288,21 @@ impl Shared {
     /// The settings as they hold.
     pub(super) fn settings(&self) -> Settings {
         let organisation = self.organisation();
-        self.settings.lock().settings(&organisation)
+        let policy_apps = self.policy().map(|policy| {
+            let (only_named_apps, apps) = match &policy.apps {
+                AppRules::Allow(apps) => (true, apps),
+                AppRules::Deny(apps) => (false, apps),
+            };
+            PolicyApps {
+                organisation: organisation.clone(),
+                only_named_apps,
+                apps: apps.clone(),
+            }
+        });
+        Settings {
+            policy_apps,
+            ..self.settings.lock().settings(&organisation)
+        }
     }
 
     /// Everything at a glance.

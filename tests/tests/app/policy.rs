@@ -25,6 +25,15 @@ fn what_the_rules_widen_is_noticed_only_after_it_was_read() -> Result<()> {
     stage.rule(|rules| rules["apps"] = json!({"mode": "deny", "apps": ["bank*"]}))?;
     rules_arrive(&driver, |rules| rules["apps"] == json!(["bank*"]))?;
     ensure!(state(&driver)? == "capturing");
+    stage.open(&driver, "settings")?;
+    driver.find("//p[. = 'All programs are looked at, except: bank*.']/following-sibling::p[contains(., 'Desk Ltd')]")?;
+    stage.rule(|rules| rules["apps"] = json!({"mode": "deny", "apps": ["bank*", "till"]}))?;
+    driver.go_to("knows")?;
+    rules_arrive(&driver, |rules| rules["apps"] == json!(["bank*", "till"]))?;
+    // It is open, and follows.
+    driver.go_to("settings")?;
+    driver.find("//p[. = 'All programs are looked at, except: bank*, till.']")?;
+    driver.go_to("knows")?;
     click(&program, &hand, "live", 2);
     clicks_that_wait(&driver, 2)?;
 

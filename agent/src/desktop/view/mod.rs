@@ -20,4 +20,4 @@ pub use knows::{
     AppSpan, Day, IncidentView, LookView, RecordPage, RecordView, ScoreView, ScreenView, SentBatch,
     SessionView, Term,
 };
-pub use settings::{FormReady, PauseRule, Setting, Settings, SettingsChange, Theme};
+pub use settings::{FormReady, PauseRule, PolicyApps, Setting, Settings, SettingsChange, Theme};

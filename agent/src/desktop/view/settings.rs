@@ -56,6 +56,8 @@ pub struct PauseRule {
 pub struct Settings {
     /// Programs that are never looked at, beside those of the policy.
     pub never_apps: Setting<Vec<String>>,
+    /// Which programs the policy has looked at; none where there is no policy yet.
+    pub policy_apps: Option<PolicyApps>,
     /// Times in which nothing is captured.
     pub pause_rules: Setting<Vec<PauseRule>>,
     /// Whether Snag may ask for feedback.
@@ -74,6 +76,18 @@ pub struct Settings {
     pub form_ready: Setting<FormReady>,
     /// Whether Snag starts with the computer.
     pub autostart: Setting<bool>,
+}
+
+/// Which programs the organisation's policy has looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct PolicyApps {
+    /// Whose policy it is.
+    pub organisation: String,
+    /// Whether only the named programs are looked at (`true`), or all but them.
+    pub only_named_apps: bool,
+    /// Their names; patterns with `*`.
+    pub apps: Vec<String>,
 }
 
 /// What the person changes: what is given is set.

@@ -24,6 +24,7 @@ import {
 import { dateTime, say } from "../../i18n";
 import type { FirstRun, Sensitivity, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
+import { appsLookedAt } from "../parts/appsLookedAt";
 import { Problem } from "../parts/Problem";
 import { useAsked } from "../parts/useAsked";
 import type { WindowProps } from "../ask";
@@ -163,13 +164,7 @@ function Page({ page, enrolled, onRefused }: PageProps) {
         <section className="policy" aria-labelledby="policy">
           <h2 id="policy">{own ? t("first_run.policy.title_own") : t("first_run.policy.title", { organisation })}</h2>
           <ul>
-            <li>
-              {page.policy.apps.length === 0
-                ? t(page.policy.only_named_apps ? "first_run.policy.no_apps" : "first_run.policy.all_apps")
-                : t(page.policy.only_named_apps ? "first_run.policy.only_apps" : "first_run.policy.all_but", {
-                    apps: page.policy.apps.join(", "),
-                  })}
-            </li>
+            <li>{appsLookedAt(t, page.policy)}</li>
             <li>{t("first_run.policy.k", { count: k })}</li>
             <li>{t("first_run.policy.kept", { count: days })}</li>
             {page.policy.readable.map(([app, pattern]) => (

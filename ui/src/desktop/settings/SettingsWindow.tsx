@@ -5,11 +5,12 @@ import { useTranslation } from "react-i18next";
 import type { FormReady, Overview, Sentence, Settings, SettingsChange, Theme } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
+import { appsLookedAt } from "../parts/appsLookedAt";
 import { Problem } from "../parts/Problem";
 import { TagsField } from "../parts/TagsField";
 import type { WindowProps } from "../ask";
 import { Health } from "./Health";
-import { Locked, Section, type Change } from "./parts";
+import { Locked, LockedBy, Section, type Change } from "./parts";
 import { PauseNow, PauseRules } from "./Pause";
 import { Shortcut } from "./Shortcut";
 import "./settings.css";
@@ -81,6 +82,12 @@ function Sections({
             onChange={(never_apps) => void change({ never_apps })}
           />
         </Locked>
+        {settings.policy_apps && (
+          <div className="setting" data-locked>
+            <p>{appsLookedAt(t, settings.policy_apps)}</p>
+            <LockedBy organisation={settings.policy_apps.organisation} />
+          </div>
+        )}
       </Section>
 
       <Section title={t("settings.ask.title")} text={t("settings.ask.text")}>

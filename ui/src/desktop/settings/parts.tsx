@@ -20,17 +20,22 @@ export function Section({ title, text, children }: { title: string; text?: strin
   );
 }
 
+/** Whose setting it is, where it isn't the person's. */
+export function LockedBy({ organisation }: { organisation: string }) {
+  const { t } = useTranslation();
+  return (
+    <p className="locked">
+      <Lock size={14} /> {t("settings.locked", { organisation })}
+    </p>
+  );
+}
+
 /** A setting; where IT set it, with a lock and by whom. */
 export function Locked({ setting, children }: { setting: Setting<unknown>; children: ReactNode }) {
-  const { t } = useTranslation();
   return (
     <div className="setting" data-locked={setting.locked_by !== null || undefined}>
       {children}
-      {setting.locked_by !== null && (
-        <p className="locked">
-          <Lock size={14} /> {t("settings.locked", { organisation: setting.locked_by })}
-        </p>
-      )}
+      {setting.locked_by !== null && <LockedBy organisation={setting.locked_by} />}
     </div>
   );
 }

@@ -24,6 +24,7 @@ export type * from "./PauseRule";
 export type * from "./PictureSource";
 export type * from "./PictureView";
 export type * from "./Point";
+export type * from "./PolicyApps";
 export type * from "./PolicyView";
 export type * from "./RecordPage";
 export type * from "./RecordView";

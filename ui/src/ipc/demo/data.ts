@@ -124,6 +124,7 @@ export const firstRun = (german: boolean): FirstRun => ({
 
 export const settings = (): Settings => ({
   never_apps: { value: ["KeePassXC", "Signal"], locked_by: null },
+  policy_apps: { organisation: ORGANISATION, only_named_apps: false, apps: ["*bank*", "Health Portal"] },
   pause_rules: { value: [{ days: [1, 2, 3, 4, 5], from: "12:00", to: "13:00" }], locked_by: null },
   prompts: { value: true, locked_by: null },
   prompts_per_day: { value: 2, locked_by: ORGANISATION },
