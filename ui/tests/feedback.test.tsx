@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it, vi } from "vitest";
 
 import type { Draft } from "../src/ipc/bindings";
-import { open } from "./window";
+import { open, violations } from "./window";
 
 const last = <T,>(list: T[]): T => {
   const value = list.at(-1);
@@ -176,11 +176,51 @@ describe("the form", () => {
     await waitFor(() => expect(demo.closed()).toBe(true));
   });
 
-  it("throws the draft away when told to", async () => {
+  const discard = () => screen.getByRole("button", { name: "Discard" });
+  const answer = async (name: string) => within(await screen.findByRole("dialog")).findByRole("button", { name });
+
+  it("asks before words are thrown away, with the focus on keeping them", async () => {
     const { user, calls, demo } = await open("feedback");
     await user.keyboard("no");
-    await user.click(screen.getByRole("button", { name: "Discard" }));
+    await user.click(discard());
+    const keep = await answer("Keep it");
+    await waitFor(() => expect(document.activeElement).toBe(keep));
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(screen.getByLabelText("In your words")).toHaveProperty("value", "no");
+    await user.click(discard());
+    await answer("Keep it");
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(calls("feedback_discard")).toEqual([]);
+    expect(demo.closed()).toBe(false);
+    await user.click(discard());
+    await user.click(await answer("Discard"));
     await waitFor(() => expect(demo.closed()).toBe(true));
+    expect(calls("feedback_discard")).toHaveLength(1);
+  });
+
+  it.each([
+    ["tags", { tags: ["invoice"] }],
+    ["a hidden area", { hidden: [{ x: 1, y: 1, width: 9, height: 9 }] }],
+    ["a crop", { crop: { x: 1, y: 1, width: 90, height: 90 } }],
+    ["a mark", { marks: [{ kind: "box", x: 1, y: 1, width: 9, height: 9, text: "" }] }],
+  ] as [string, Partial<Draft>][])("asks before %s is thrown away", async (_, lost) => {
+    const { user, calls, demo } = await open("feedback", "ordinary", "en", ({ form }) => {
+      Object.assign(form.draft, lost);
+    });
+    await user.click(discard());
+    await answer("Discard");
+    expect(await violations()).toEqual([]);
+    expect(calls("feedback_discard")).toEqual([]);
+    expect(demo.closed()).toBe(false);
+  });
+
+  it("asks nothing where nothing was written", async () => {
+    const { user, calls, demo } = await open("feedback", "own-words");
+    await user.click(discard());
+    await waitFor(() => expect(demo.closed()).toBe(true));
+    expect(screen.queryByRole("dialog")).toBeNull();
     expect(calls("feedback_discard")).toHaveLength(1);
   });
 });

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 
 import { Check, PictureOff } from "../../design/icons";
 import { say, told } from "../../i18n";
-import type { Category, Sentence } from "../../ipc/bindings";
+import type { Category, Draft, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import type { Opening, WindowProps } from "../ask";
 import { useAnnounce } from "../parts/Announcer";
@@ -19,6 +19,7 @@ import "./feedback.css";
 
 /** Not needed before it is asked for: the text has to be there first. */
 const Preview = lazy(async () => ({ default: (await import("./Preview")).Preview }));
+const Discard = lazy(async () => ({ default: (await import("./Discard")).Discard }));
 
 /** In the order of the keys 1 to 5. */
 const CATEGORIES: readonly Category[] = ["bug", "idea", "question", "praise", "other"];
@@ -72,6 +73,8 @@ function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) 
   const { draft, latest, saved, problem: notKept, update, flush, forget } = words;
   const [previewing, setPreviewing] = useState(false);
   const [asked, setAsked] = useState(false);
+  /** Whether the question before all is thrown away is shown; nothing before it was asked once. */
+  const [discarding, setDiscarding] = useState<boolean | null>(null);
   const [sending, setSending] = useState(false);
   const current = useLatest(latest);
   const [problem, setProblem] = useState<Sentence | null>(null);
@@ -145,10 +148,20 @@ function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) 
 
   useEffect(() => whenLeft(leave), [leave]);
 
+  const throwAway = useCallback(async () => {
+    await forget();
+    await client.feedbackDiscard();
+  }, [forget]);
+
   const discard = async () => {
+    // A draft that is still on its way may hold what nobody wants to lose.
+    await arrived();
+    if (!isEmpty(current())) {
+      setDiscarding(true);
+      return;
+    }
     try {
-      await forget();
-      await client.feedbackDiscard();
+      await throwAway();
       await client.closeWindow();
     } catch (thrown) {
       setProblem(client.asSentence(thrown));
@@ -308,8 +321,18 @@ function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) 
           <Preview scheme={scheme} opened={previewing} onClose={() => setPreviewing(false)} draft={current} />
         </Suspense>
       )}
+      {discarding !== null && (
+        <Suspense>
+          <Discard scheme={scheme} opened={discarding} onClose={() => setDiscarding(false)} act={throwAway} />
+        </Suspense>
+      )}
     </main>
   );
+}
+
+/** Whether nothing would be lost with it that took the person more than a click. */
+function isEmpty({ description, tags, marks, hidden, crop }: Draft): boolean {
+  return description.trim() === "" && !crop && [tags, marks, hidden].every((list) => list.length === 0);
 }
 
 /** Does this when the window is asked to close from outside; the answer ends it. */
