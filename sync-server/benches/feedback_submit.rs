@@ -82,10 +82,7 @@ async fn main() {
     for _ in 0..DEVICES {
         let body =
             json!({"token": org.enroll_token, "device": {"os": "linux", "agent_version": "0.1.0"}});
-        let answer = client
-            .post(format!("{url}/v1/enroll"))
-            .body(body.to_string())
-            .send();
+        let answer = client.post(format!("{url}/v1/enroll")).json(&body).send();
         let answer: Value = answer.await.expect("an answer").json().await.expect("json");
         let token = answer["device_token"].as_str().expect("text").to_owned();
         devices.push(Device {

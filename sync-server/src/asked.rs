@@ -1,14 +1,17 @@
-//! A body of JSON, read so that every refusal is a problem that says what to do.
+//! A body of JSON as an argument of a route, read so that every refusal is a problem that
+//! says what to do.
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use http::StatusCode;
 use serde::de::DeserializeOwned;
-use snag_wire::Code;
+use snag_wire::limits;
 
-use crate::{ApiError, AppState};
+use crate::body::{self, Takes};
+use crate::{ApiError, AppState, json};
+
+/// Longest body that is confided.
+const CONFIDED_BYTES_MAX: usize = 16 << 10;
 
 /// A body as JSON; unknown fields are refused by its type.
 #[derive(Debug)]
@@ -18,24 +21,41 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Asked<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, ApiError> {
-        let body = Bytes::from_request(request, state).await;
-        let body = body.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::new(
-                    Code::TooLarge,
-                    "The body is too large. Send fewer items at once.",
-                )
-            } else {
-                ApiError::invalid_body("The body could not be read to its end.")
-            }
-        })?;
-        // A list would be read as the fields of a type in their order.
-        if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err(ApiError::invalid_body("The body has to be a JSON object."));
-        }
-        serde_json::from_slice(&body).map(Self).map_err(|error| {
-            let detail = format!("The body isn't what this address takes: {error}.");
-            ApiError::invalid_body(detail)
+        read(request, state, limits::BODY_BYTES_MAX, |error| {
+            format!("The body isn't what this address takes: {error}.")
         })
+        .await
+        .map(Self)
     }
+}
+
+/// A body as JSON that holds a password or a token. What is wrong is answered by its place
+/// alone, because what stands there must not come back in an answer.
+pub(crate) struct Confided<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Confided<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, ApiError> {
+        read(request, state, CONFIDED_BYTES_MAX, |error| {
+            format!(
+                "The body isn't what this address takes: see line {}, column {}, and /v1/openapi.json.",
+                error.line(),
+                error.column()
+            )
+        })
+        .await
+        .map(Self)
+    }
+}
+
+async fn read<T: DeserializeOwned>(
+    request: Request,
+    state: &AppState,
+    bytes_max: usize,
+    say: impl FnOnce(&serde_json::Error) -> String,
+) -> Result<T, ApiError> {
+    let takes = Takes::plain(bytes_max);
+    let packed = body::read(request, state.settings.body_timeout, takes).await?;
+    json::from_slice(&packed.bytes).map_err(|error| ApiError::invalid_body(say(&error)))
 }

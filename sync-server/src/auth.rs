@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::accounts::session::Session;
 use crate::db;
 use crate::orgs::Org;
-use crate::{ApiError, AppState};
+use crate::{ApiError, AppState, unread};
 
 /// How often the table is asked for changed tokens: how long one that was revoked
 /// on another server may still be taken.
@@ -322,6 +322,7 @@ impl Actor {
                 Self::of_session(state, &session).await?
             }
         };
+        unread::note_known(&parts.extensions);
         if actor.role < least {
             return Err(ApiError::forbidden(format!(
                 "This takes the role {}; you have {}.",
@@ -442,6 +443,7 @@ async fn authorize(
 ) -> Result<(Arc<Grant>, Arc<Org>), ApiError> {
     let token = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
     let (grant, org) = grant(state, token).await?;
+    unread::note_known(&parts.extensions);
     if !allowed.contains(&grant.scope) {
         return Err(ApiError::forbidden(format!(
             "This address takes a token of scope {}; this one is of scope {}.",

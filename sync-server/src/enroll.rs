@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::{Json, body::Bytes};
 use snag_wire::{DeviceFacts, EnrollAnswer, EnrollRequest, limits};
 use uuid::Uuid;
 
+use crate::asked::Confided;
 use crate::auth::{self, Scope};
 use crate::{ApiError, AppState, control, policy};
 
 /// Makes a device of the organisation whose enrolment token is sent.
 ///
 /// # Errors
-/// 400, 401, 403, 503.
+/// 400, 401, 403, 408, 413, 415, 503, 507.
 #[utoipa::path(
     post,
     path = "/v1/enroll",
@@ -27,13 +28,10 @@ use crate::{ApiError, AppState, control, policy};
         (status = 413),
     )
 )]
-pub async fn post(
+pub(crate) async fn post(
     State(state): State<Arc<AppState>>,
-    body: Bytes,
+    Confided(request): Confided<EnrollRequest>,
 ) -> Result<Json<EnrollAnswer>, ApiError> {
-    // serde's own message quotes the value at fault, which may be the token.
-    let request: EnrollRequest = serde_json::from_slice(&body)
-        .map_err(|_| ApiError::invalid_body("Send JSON as the OpenAPI document has it."))?;
     check(&request.device)?;
     let (grant, org) = auth::grant(&state, &request.token).await?;
     if grant.scope != Scope::Enroll {

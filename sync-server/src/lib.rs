@@ -2,7 +2,7 @@
 //! ClickHouse exactly once, and answers analysts from rollups.
 //!
 //! ```text
-//! POST /v1/events/batch → auth → ingest::body (capped gunzip) → ingest::validate
+//! POST /v1/events/batch → auth → body (capped gunzip) → ingest::validate
 //!   → ingest::commit (group commit, dedup by sequence) → warehouse → answer
 //! ```
 //!
@@ -16,6 +16,7 @@ pub mod admin;
 pub(crate) mod asked;
 pub mod audit;
 pub mod auth;
+pub mod body;
 pub mod cli;
 pub mod control;
 pub mod db;
@@ -28,6 +29,7 @@ pub mod forget;
 pub mod health;
 pub mod ingest;
 pub mod insights;
+pub(crate) mod json;
 pub mod labels;
 pub mod live;
 pub mod metrics;
@@ -43,6 +45,8 @@ pub mod serve;
 pub mod sql;
 pub mod state;
 pub mod tokens;
+pub(crate) mod unheard;
+pub(crate) mod unread;
 pub mod verify;
 
 pub use error::ApiError;

@@ -3,8 +3,13 @@
 //! It is committed as `sync-server/openapi.json`, so that a change of the contract is
 //! seen in review; a test fails where the two differ. `snag-server openapi` prints it.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use axum::Json;
+use http::Method;
 use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -16,7 +21,9 @@ use utoipa::{Modify, OpenApi};
     info(
         title = "Snag",
         description = "Where software gets in people's way.\n\n\
-            Everything is JSON in `snake_case`; times are RFC 3339 in UTC. Whatever has a \
+            Everything is JSON in `snake_case`; times are RFC 3339 in UTC. A body is an \
+            object, sent as `Content-Type: application/json`, and refused without it; only \
+            screenshots are sent as they are. Whatever has a \
             status from 400 up is `application/problem+json` with a stable `code` and, \
             where one parameter or field is at fault, its name in `field`.",
     ),
@@ -96,7 +103,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "415",
-        "The body isn't in the type or encoding that the route takes.",
+        "The body isn't in the type or encoding that the route takes, or doesn't say its type.",
     ),
     (
         "429",
@@ -113,12 +120,38 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Answered by the router, whatever the route.
+/// What can be answered whatever the route: by the router, or by what every route asks.
 const EVERYWHERE: [&str; 3] = ["405", "500", "503"];
+/// Where a body is read.
+const WITH_BODY: [&str; 4] = ["400", "408", "413", "415"];
+/// Where somebody has to be known; and such a route takes no parameter that it doesn't have.
+const WITH_SECURITY: [&str; 3] = ["400", "401", "403"];
+/// Where something is named in the address.
+const WITH_NAME: [&str; 1] = ["404"];
+/// Where the warehouse is asked: even reading may need room on its disk.
+const WITH_WAREHOUSE: [&str; 1] = ["507"];
+
+/// What can be answered beside what the route itself answers.
+fn beside(path: &str, operation: &Operation) -> impl Iterator<Item = &'static str> + use<> {
+    let body = operation.request_body.is_some();
+    let security = operation.security.is_some();
+    let mut statuses = EVERYWHERE.to_vec();
+    for (can, more) in [
+        (body, &WITH_BODY[..]),
+        (security, &WITH_SECURITY),
+        (path.contains('{'), &WITH_NAME),
+        (body || security, &WITH_WAREHOUSE),
+    ] {
+        if can {
+            statuses.extend(more);
+        }
+    }
+    statuses.into_iter()
+}
 
 impl Modify for Problems {
     fn modify(&self, document: &mut Document) {
-        for path in document.paths.paths.values_mut() {
+        for (address, path) in &mut document.paths.paths {
             let operations = [
                 &mut path.get,
                 &mut path.post,
@@ -135,8 +168,9 @@ impl Modify for Problems {
                 {
                     security.push(SecurityRequirement::new("session", [""; 0]));
                 }
+                let beside = beside(address, operation);
                 let responses = &mut operation.responses.responses;
-                for status in EVERYWHERE {
+                for status in beside {
                     responses
                         .entry(status.to_owned())
                         .or_insert_with(|| RefOr::T(Response::new("")));
@@ -151,6 +185,44 @@ impl Modify for Problems {
             }
         }
     }
+}
+
+/// Whether an operation, named by its method and the route's address, takes no parameters
+/// and says so where some are given. What operators' tools ask may be asked with any.
+pub(crate) fn refuses_parameters(method: &Method, address: &str) -> bool {
+    static REFUSING: LazyLock<HashSet<(Method, String)>> = LazyLock::new(|| {
+        let mut refusing = HashSet::new();
+        for (address, path) in document().paths.paths {
+            for (method, operation) in [
+                (Method::GET, path.get),
+                (Method::POST, path.post),
+                (Method::PUT, path.put),
+                (Method::PATCH, path.patch),
+                (Method::DELETE, path.delete),
+            ] {
+                let refuses = operation.is_some_and(|operation| {
+                    let given = operation.parameters.unwrap_or_default();
+                    let asks = operation.security.is_some() || operation.request_body.is_some();
+                    let query = |one: &RefOr<Parameter>| match one {
+                        RefOr::T(one) => one.parameter_in == ParameterIn::Query,
+                        RefOr::Ref(_) => true,
+                    };
+                    asks && !given.iter().any(query)
+                });
+                if refuses {
+                    refusing.insert((method, address.clone()));
+                }
+            }
+        }
+        refusing
+    });
+    // What is asked of a head is what is asked of the whole.
+    let method = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    REFUSING.contains(&(method.clone(), address.to_owned()))
 }
 
 fn problem(meaning: &str) -> Response {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use snag_warehouse::{Query, Warehouse, WarehouseError};
-use snag_wire::{AppRules, LabelAction, LabelRule, SyncRules};
+use snag_wire::{AppRules, LabelAction, LabelRule, SyncRules, limits};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ pub struct OrgPolicy {
     #[serde(default)]
     pub thresholds: BTreeMap<String, u64>,
     /// How devices send.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "SyncRulesAsSet::deserialize")]
     pub sync: SyncRules,
     /// How much feedback is taken.
     #[serde(default)]
@@ -40,6 +40,16 @@ pub struct OrgPolicy {
     /// How long things are kept.
     #[serde(default)]
     pub retention: RetentionRules,
+}
+
+/// [`SyncRules`] as they are set: an unknown field is a mistake here, where devices pass
+/// over what a later server tells them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, remote = "SyncRules")]
+struct SyncRulesAsSet {
+    batch_age_ms: u64,
+    batch_records: u32,
+    policy_interval_ms: u64,
 }
 
 /// How much feedback is taken in an hour; more is answered with 429.
@@ -106,14 +116,16 @@ pub enum PolicyFault {
     #[error("devices can't follow it: {0}")]
     Device(#[from] snag_core::PolicyError),
     /// A number is out of its range.
-    #[error("{field} is {value}, but must be {range}")]
+    #[error("{field} is {value}, but must be {least} to {most}")]
     Range {
         /// Which.
         field: &'static str,
         /// What it is.
-        value: u32,
-        /// What it may be.
-        range: &'static str,
+        value: u64,
+        /// The least that it may be.
+        least: u64,
+        /// The most that it may be.
+        most: u64,
     },
     /// It isn't what devices take.
     #[error("devices don't understand it: {0}")]
@@ -132,37 +144,56 @@ impl OrgPolicy {
             "thresholds": self.thresholds,
         }))?;
         snag_core::Policy::from_settings(&settings)?;
-        let kept = &self.retention;
-        for (field, value) in [
-            ("retention.events_days", kept.events_days),
-            ("retention.feedback_days", kept.feedback_days),
-            ("retention.screenshots_days", kept.screenshots_days),
-        ] {
-            if !(1..=3_650).contains(&value) {
-                let range = "1 to 3650";
-                return Err(PolicyFault::Range {
-                    field,
-                    value,
-                    range,
-                });
-            }
-        }
-        for (field, value) in [
+        let Self {
+            retention: kept,
+            feedback: taken,
+            sync,
+            ..
+        } = self;
+        const DAY_MS: u64 = 86_400_000;
+        for (field, value, range) in [
+            ("retention.events_days", kept.events_days.into(), 1..=3_650),
+            (
+                "retention.feedback_days",
+                kept.feedback_days.into(),
+                1..=3_650,
+            ),
+            (
+                "retention.screenshots_days",
+                kept.screenshots_days.into(),
+                1..=3_650,
+            ),
             (
                 "feedback.per_device_per_hour",
-                self.feedback.per_device_per_hour,
+                taken.per_device_per_hour.into(),
+                0..=1_000_000,
             ),
             (
                 "feedback.per_address_per_hour",
-                self.feedback.per_address_per_hour,
+                taken.per_address_per_hour.into(),
+                0..=1_000_000,
+            ),
+            ("sync.batch_age_ms", sync.batch_age_ms, 0..=DAY_MS),
+            (
+                "sync.batch_records",
+                sync.batch_records.into(),
+                1..=limits::RECORDS_MAX as u64,
+            ),
+            // Not so often that devices keep the server from its work, nor so seldom that
+            // a rule doesn't reach them.
+            (
+                "sync.policy_interval_ms",
+                sync.policy_interval_ms,
+                1_000..=DAY_MS,
             ),
         ] {
-            if value > 1_000_000 {
-                let range = "0 to 1000000";
+            if !range.contains(&value) {
+                let (least, most) = range.into_inner();
                 return Err(PolicyFault::Range {
                     field,
                     value,
-                    range,
+                    least,
+                    most,
                 });
             }
         }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use percent_encoding::percent_decode_str;
 use snag_wire::Code;
 
 use crate::{
     ApiError, AppState, accounts, admin, audit, disk, enroll, feedback, forget, health, ingest,
-    insights, live, metrics, openapi, policy,
+    insights, live, metrics, openapi, params, policy, unread,
 };
 
 /// A route that hasn't answered by now never will; the batch route is bounded by its
@@ -42,12 +43,14 @@ pub fn router(state: Arc<AppState>) -> Router {
         .merge(crate::retention::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(without_parameters))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&state),
             disk::guard,
         ))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), bounded))
-        .layer(DefaultBodyLimit::max(snag_wire::limits::BODY_BYTES_MAX))
+        .layer(middleware::from_fn(readable))
+        .layer(middleware::from_fn(unread::settle))
         .with_state(state)
 }
 
@@ -63,6 +66,27 @@ async fn method_not_allowed() -> ApiError {
         Code::MethodNotAllowed,
         "This address takes other methods; /v1/openapi.json lists them.",
     )
+}
+
+/// Nothing is at an address that isn't text: what routes take of it is text.
+async fn readable(request: Request, next: Next) -> Result<Response, ApiError> {
+    let path = request.uri().path();
+    if path.contains('%') && percent_decode_str(path).decode_utf8().is_err() {
+        return Err(not_found().await);
+    }
+    Ok(next.run(request).await)
+}
+
+/// Refuses parameters of what takes none: nobody shall delete for real what they meant to
+/// try with `?dry_run`. What takes some refuses others itself.
+async fn without_parameters(request: Request, next: Next) -> Result<Response, ApiError> {
+    if request.uri().query().is_some()
+        && let Some(address) = request.extensions().get::<MatchedPath>()
+        && openapi::refuses_parameters(request.method(), address.as_str())
+    {
+        params::read(request.uri(), &[])?;
+    }
+    Ok(next.run(request).await)
 }
 
 /// Bounds how many requests are in flight and how long each may take.

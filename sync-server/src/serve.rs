@@ -18,6 +18,7 @@ use snag_warehouse::Warehouse;
 
 use crate::feedback::screenshots;
 use crate::metrics::RollupLabels;
+use crate::unheard::Worded;
 use crate::verify::{self, Report, Window};
 use crate::{AppState, router};
 
@@ -85,12 +86,12 @@ pub async fn serve(
                 Some(config) => {
                     let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
                     limit(server.http_builder());
-                    server.serve(app).await
+                    server.map(Worded).serve(app).await
                 }
                 None => {
                     let mut server = axum_server::from_tcp(listener)?.handle(handle);
                     limit(server.http_builder());
-                    server.serve(app).await
+                    server.map(Worded).serve(app).await
                 }
             }
         })

@@ -102,6 +102,8 @@ pub struct AppState {
     /// Read-locked for each write to a table that rollups are made of, and locked whole
     /// while a rollup is rebuilt, so that a rebuild sees no insert half done.
     pub write_gate: Arc<tokio::sync::RwLock<()>>,
+    /// What is being deleted: nothing more of it is stored.
+    pub gone: Arc<crate::forget::Gone>,
     /// Held while something is deleted: one deletion at a time.
     pub forgetting: tokio::sync::Mutex<()>,
     /// Whether the server is about to end: no longer ready, still answering.
@@ -152,6 +154,7 @@ impl AppState {
             screenshots: Screenshots::default(),
             settings,
             write_gate,
+            gone: Arc::default(),
             forgetting: tokio::sync::Mutex::default(),
             draining: AtomicBool::new(false),
             drops: Mutex::default(),

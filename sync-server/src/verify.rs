@@ -22,6 +22,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
 use snag_warehouse::{ErrorKind, Query, Warehouse, WarehouseError};
+use uuid::Uuid;
 
 use crate::db;
 
@@ -118,6 +119,31 @@ pub async fn verify(
         }
     }
     Ok(report)
+}
+
+/// Takes some submissions out of the rollups of days that can't be rebuilt, because retention took the rows of others there
+/// (these came later, with an old date). Sums alone: from a set of devices none can be taken that others may have put there.
+/// To be called once, before the rows themselves go.
+///
+/// # Errors
+/// The warehouse's.
+pub(crate) async fn uncount(
+    warehouse: &Warehouse,
+    org: &str,
+    submissions: &BTreeSet<Uuid>,
+) -> Result<(), WarehouseError> {
+    let floors = Floors::read(warehouse).await?;
+    for rollup in Rollup::all(warehouse, &floors).await? {
+        let has_floor = rollup.floors[0].iter().any(|floor| floor == org);
+        if rollup.source == "submissions" && has_floor {
+            let insert = rollup.query(Query::new(rollup.negated()));
+            let insert = insert
+                .param("org", org)
+                .param_strings("ids", submissions.iter().map(Uuid::to_string));
+            warehouse.execute(insert).await?;
+        }
+    }
+    Ok(())
 }
 
 fn days_of(differences: &[Difference]) -> Result<BTreeSet<Date>, WarehouseError> {
@@ -430,6 +456,33 @@ impl Rollup {
             self.kept(&format!("toDate({}, 'UTC')", self.moment)),
             self.source,
             self.select[1]
+        )
+    }
+
+    /// What takes submissions out of the days below the floor. A sum of numbers without a sign wraps around, and so
+    /// comes out right.
+    fn negated(&self) -> String {
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        for Column { name, merge } in &self.columns {
+            match merge {
+                Merge::Key => values.push(name.clone()),
+                Merge::Simple { function, .. } if function == "sum" => {
+                    values.push(format!("-toInt64({name})"));
+                }
+                Merge::Simple { .. } | Merge::State { .. } => continue,
+            }
+            names.push(name.as_str());
+        }
+        format!(
+            "INSERT INTO {} ({}) SELECT {} FROM ({}(SELECT * FROM {source} FINAL WHERE org = {{org:String}} \
+             AND id IN {{ids:Array(UUID)}} AND NOT {}) AS {source}{})",
+            self.name,
+            names.join(", "),
+            values.join(", "),
+            self.select[0],
+            self.kept(&format!("toDate({}, 'UTC')", self.moment)),
+            self.select[1],
+            source = self.source,
         )
     }
 

@@ -21,6 +21,7 @@ async fn call(server: &Server, method: &str, path: &str, token: &str, body: &Val
         .uri(path)
         .header(header::AUTHORIZATION, format!("Bearer {token}"));
     let request = request
+        .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(body.to_string()))
         .expect("a request");
     server.send(request).await

@@ -19,6 +19,7 @@ use snag_wire::{AppRules, LabelAction, LabelRule};
 fn enrolment(token: &str, device: Value) -> Request<Body> {
     let body = json!({"token": token, "device": device}).to_string();
     Request::post("/v1/enroll")
+        .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(body))
         .expect("a request")
 }
@@ -398,6 +399,7 @@ async fn an_admin_makes_and_revokes_tokens_and_sets_the_policy() {
             .method(method)
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(body.to_string()))
             .expect("a request");
         server.send(request)

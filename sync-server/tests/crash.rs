@@ -84,7 +84,7 @@ async fn nothing_is_lost_or_doubled_by_kills() {
             "device": {"os": "linux", "agent_version": "0.1.0"}});
         let answer = client
             .post(format!("{}/v1/enroll", server.url))
-            .body(body.to_string())
+            .json(&body)
             .send();
         let answer: Value = answer.await.expect("an answer").json().await.expect("json");
         let text = |name: &str| answer[name].as_str().expect("text").to_owned();

@@ -97,7 +97,7 @@ impl Client {
             "device": {"os": "linux", "agent_version": "0.1.0"}});
         let answer = http
             .post(format!("{}/v1/enroll", server.url))
-            .body(body.to_string())
+            .json(&body)
             .send();
         let answer: Value = answer.await.expect("an answer").json().await.expect("json");
         let text = |name: &str| answer[name].as_str().expect("text").to_owned();

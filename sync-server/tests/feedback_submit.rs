@@ -192,7 +192,9 @@ async fn an_id_of_another_organisation_is_another_key() {
         .expect("an organisation");
     let body =
         json!({"token": other.enroll_token, "device": {"os": "linux", "agent_version": "0.1.0"}});
-    let request = Request::post("/v1/enroll").body(Body::from(body.to_string()));
+    let request = Request::post("/v1/enroll")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()));
     let answer = server.send(request.expect("a request")).await;
     let foreign = Device {
         id: answer.body["device"].as_str().expect("an id").to_owned(),

@@ -51,10 +51,7 @@ fn organisation(data: &Path) -> Value {
 async fn enroll(client: &reqwest::Client, url: &str, org: &Value) -> String {
     let body =
         json!({"token": org["enroll_token"], "device": {"os": "linux", "agent_version": "0.1.0"}});
-    let answer = client
-        .post(format!("{url}/v1/enroll"))
-        .body(body.to_string())
-        .send();
+    let answer = client.post(format!("{url}/v1/enroll")).json(&body).send();
     let answer: Value = answer.await.expect("an answer").json().await.expect("json");
     answer["device_token"].as_str().expect("text").to_owned()
 }
@@ -230,6 +227,16 @@ fn resident_kb(pid: u32) -> u64 {
     number.expect("a number").parse().expect("a number")
 }
 
+/// An answer to a head says what is wrong as every other one does.
+fn is_problem(answer: &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let head = head.to_ascii_lowercase();
+    assert!(head.contains("\r\ncontent-type: application/problem+json"));
+    assert!(head.contains("\r\nconnection: close"), "{head}");
+    let problem: snag_wire::Problem = serde_json::from_str(body).expect("a problem");
+    assert!(answer.starts_with(&format!("HTTP/1.1 {} {}", problem.status, problem.title)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headers_without_end_cost_nothing() {
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -238,13 +245,16 @@ async fn headers_without_end_cost_nothing() {
     let mut server = process::start(folder.path(), &[]);
     let address = server.url.strip_prefix("http://").expect("http").to_owned();
     let before = resident_kb(server.child.id());
-    for head in ["POST /v1/feedback HTTP/1.1\r\nHost: x\r\n", "GET /"] {
+    for (head, said) in [
+        ("POST /v1/feedback HTTP/1.1\r\nHost: x\r\n", "HTTP/1.1 431 "),
+        ("GET /", "HTTP/1.1 4"),
+    ] {
         let mut stream = TcpStream::connect(&address).await.expect("a connection");
         stream.write_all(head.as_bytes()).await.expect("sent");
         let (mut reader, mut writer) = stream.into_split();
         let answer = tokio::spawn(async move {
             let mut answer = Vec::new();
-            // A connection that is reset has been refused, too.
+            // It ends with a reset: whoever sends without end is not listened to for long.
             drop(reader.read_to_end(&mut answer).await);
             String::from_utf8_lossy(&answer).into_owned()
         });
@@ -260,10 +270,25 @@ async fn headers_without_end_cost_nothing() {
         }
         assert!(sent < 64 << 20, "{sent} bytes of headers were taken");
         let answer = answer.await.expect("no panic");
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
-            "{answer}"
-        );
+        assert!(answer.starts_with(said), "{answer}");
+        is_problem(&answer);
+    }
+    // What is no HTTP, and what is a little too long, by a client that reads once it has sent.
+    let long = format!("X-Header: {}\r\n", "x".repeat(100_000));
+    for (head, said) in [
+        ("BREW /%zz\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+        (
+            format!("GET /health HTTP/1.1\r\nHost: x\r\n{long}\r\n"),
+            "HTTP/1.1 431 ",
+        ),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with(said), "{answer}");
+        is_problem(&answer);
     }
     let after = resident_kb(server.child.id());
     assert!(after < before + 50_000, "{before} kB, then {after} kB");

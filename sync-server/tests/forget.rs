@@ -4,14 +4,21 @@
 mod harness;
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Request, header};
+use futures_util::{StreamExt as _, stream};
 use harness::{Answer, Device, Server, mixed};
 use serde_json::{Value, json};
-use snag_server::forget;
+use sha2::{Digest as _, Sha256};
+use snag_server::AppState;
+use snag_server::forget::{self, Kind};
+use snag_server::state::Settings;
 use snag_server::verify::{self, Window};
+use tokio::sync::oneshot;
 
 async fn delete(server: &Server, path: &str, token: &str) -> Answer {
     let request = Request::delete(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -274,7 +281,12 @@ async fn a_person_is_forgotten_and_the_figures_are_as_if_they_had_never_been() {
         ["forgotten"],
         "the bare identity alone is left: {left:?}"
     );
-    assert_eq!(traces(&server, OTHER).await.len(), 0);
+    let items = traces(&server, OTHER).await;
+    assert_eq!(
+        items.keys().collect::<Vec<_>>(),
+        ["forgotten"],
+        "the bare id alone, until the sweep: {items:?}"
+    );
     assert_eq!(figures(&server).await, before);
     verified(&server).await;
 
@@ -366,7 +378,6 @@ async fn what_was_cut_off_is_finished() {
 
 #[tokio::test]
 async fn what_another_server_had_on_its_way_is_swept() {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
     let later_ms = Arc::new(AtomicI64::new(0));
     let clock = {
@@ -381,6 +392,7 @@ async fn what_another_server_had_on_its_way_is_swept() {
     send(&server, &stays, 1, 0).await;
     let before = figures(&server).await;
     send(&server, &goes, 1, 0).await;
+    item(&server, &goes, ITEM, 1).await;
     server.execute("CREATE TABLE late AS events").await;
     let keep = format!(
         "INSERT INTO late SELECT * FROM events WHERE device = '{}'",
@@ -394,6 +406,19 @@ async fn what_another_server_had_on_its_way_is_swept() {
         .execute("INSERT INTO events SELECT * FROM late")
         .await;
     server.execute("DROP TABLE late SYNC").await;
+    let hash = hex::encode(Sha256::digest(b"a picture"));
+    let org = server.org.org;
+    harness::put_object(&server.state.objects, org, &hash, "a picture")
+        .await
+        .expect("stored");
+    let picture = format!(
+        "INSERT INTO screenshots (org, feedback, hash, media_type, size_bytes, version) \
+         SELECT '{org}', '{ITEM}', '{hash}', 'image/png', 9, 1"
+    );
+    server.execute(&picture).await;
+    let shown = format!("/v1/feedback/{ITEM}/screenshot");
+    let shown = server.get(&shown, &server.org.admin_token).await;
+    assert_eq!(shown.status, 404, "nobody sees it meanwhile: {shown:?}");
     assert_ne!(figures(&server).await, before);
 
     forget::resume(&server.state).await.expect("a look");
@@ -404,6 +429,114 @@ async fn what_another_server_had_on_its_way_is_swept() {
     verified(&server).await;
     let stage = "SELECT stage FROM forgotten FINAL";
     assert_eq!(server.sql(stage).await, "swept");
+    let left = traces(&server, ITEM).await;
+    assert!(left.is_empty(), "its picture, too: {left:?}");
+    assert_eq!(objects(&server).await, 0);
+}
+
+async fn objects(server: &Server) -> usize {
+    server.state.objects.list().count().await
+}
+
+/// A body whose last part comes when it is told to; whoever waits for the first hears when the rest is asked for.
+struct Slow {
+    body: Body,
+    asked: oneshot::Receiver<()>,
+    rest: oneshot::Sender<()>,
+}
+
+fn slow(bytes: Vec<u8>) -> Slow {
+    let (ask, asked) = oneshot::channel();
+    let (rest, told) = oneshot::channel::<()>();
+    let (first, last) = bytes.split_at(bytes.len() - 1);
+    let (first, last) = (Bytes::copy_from_slice(first), Bytes::copy_from_slice(last));
+    let last = async move {
+        ask.send(()).expect("somebody waits");
+        told.await.expect("told");
+        Ok::<_, std::io::Error>(last)
+    };
+    let parts = stream::once(async { Ok(first) }).chain(stream::once(last));
+    Slow {
+        body: Body::from_stream(parts),
+        asked,
+        rest,
+    }
+}
+
+fn said(id: &str) -> Value {
+    json!({"id": id, "created_at": jiff::Timestamp::now().to_string(), "category": "bug",
+        "description": "the quarterly zebra report hangs"})
+}
+
+fn asked(method: &str, path: &str, media_type: &str, token: &str, body: Body) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, media_type)
+        .body(body)
+        .expect("a request")
+}
+
+/// What is on its way when its item or its person goes is refused, and nothing of it stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrives_after_the_deletion_is_not_stored() {
+    let server = Server::start().await;
+    let patient = Settings {
+        body_timeout: Duration::from_secs(60),
+        ..server.state.settings.clone()
+    };
+    let server = Arc::new(server.restart_with(patient, AppState::system_clock()));
+    let mut picture = Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(64, 48)
+        .write_to(&mut picture, image::ImageFormat::Png)
+        .expect("memory");
+    for (whose, what) in [
+        (Kind::Feedback, "PUT"),
+        (Kind::Device, "PUT"),
+        (Kind::Device, "POST"),
+    ] {
+        let device = server.enroll().await;
+        let id = uuid::Uuid::now_v7().to_string();
+        let (path, media_type, bytes) = if what == "PUT" {
+            let body = Body::from(said(&id).to_string());
+            let submission = asked(
+                "POST",
+                "/v1/feedback",
+                "application/json",
+                &device.token,
+                body,
+            );
+            assert_eq!(server.send(submission).await.status, 201);
+            let path = format!("/v1/feedback/{id}/screenshot");
+            (path, "image/png", picture.get_ref().clone())
+        } else {
+            let body = said(&id).to_string().into_bytes();
+            ("/v1/feedback".to_owned(), "application/json", body)
+        };
+        let late = slow(bytes);
+        let request = asked(what, &path, media_type, &device.token, late.body);
+        let answering = tokio::spawn({
+            let server = Arc::clone(&server);
+            async move { server.send(request).await }
+        });
+        late.asked.await.expect("it is let in");
+        let of = match whose {
+            Kind::Feedback => format!("/v1/feedback/{id}"),
+            Kind::Device => format!("/v1/admin/people/{}", device.id),
+        };
+        let deleted = delete(&server, &of, &server.org.admin_token).await;
+        assert_eq!(deleted.status, 200, "{deleted:?}");
+        late.rest.send(()).expect("it waits");
+        let answer = answering.await.expect("an answer");
+        let refused = if what == "PUT" { 404 } else { 401 };
+        assert_eq!(answer.status, refused, "{answer:?}");
+        let mut left = traces(&server, &id).await;
+        left.retain(|table, _| !["audit", "forgotten", "live_events"].contains(&table.as_str()));
+        assert!(left.is_empty(), "{whose:?} {what}: {left:?}");
+        assert_eq!(objects(&server).await, 0, "{whose:?} {what}");
+    }
+    verified(&server).await;
 }
 
 #[tokio::test]
@@ -441,4 +574,59 @@ async fn the_files_go_too() {
         assert!(began.elapsed() < Duration::from_secs(120), "{left:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// A client that hangs up once everything was sent doesn't end what has begun: the deletion waits for it, and takes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_stored_for_a_client_that_hung_up_is_deleted_too() {
+    let server = Arc::new(Server::start().await);
+    let mut picture = Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(64, 48)
+        .write_to(&mut picture, image::ImageFormat::Png)
+        .expect("memory");
+    for what in ["POST", "PUT"] {
+        let device = server.enroll().await;
+        let id = uuid::Uuid::now_v7().to_string();
+        let words = Body::from(said(&id).to_string());
+        let mut request = asked(
+            "POST",
+            "/v1/feedback",
+            "application/json",
+            &device.token,
+            words,
+        );
+        if what == "PUT" {
+            assert_eq!(server.send(request).await.status, 201);
+            let path = format!("/v1/feedback/{id}/screenshot");
+            let bytes = Body::from(picture.get_ref().clone());
+            request = asked("PUT", &path, "image/png", &device.token, bytes);
+        }
+        // Whatever stores stands still here.
+        let rows = server.state.write_gate.write().await;
+        let objects_too = server.state.objects.gate.write().await;
+        let asking = tokio::spawn({
+            let server = Arc::clone(&server);
+            async move { server.send(request).await }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!asking.is_finished(), "{what} stands still");
+        asking.abort();
+        assert!(asking.await.is_err(), "{what} has hung up");
+        let deleting = tokio::spawn({
+            let server = Arc::clone(&server);
+            let path = format!("/v1/admin/people/{}", device.id);
+            async move { delete(&server, &path, &server.org.admin_token).await }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!deleting.is_finished(), "it waits for {what}");
+        drop((rows, objects_too));
+        let deleted = deleting.await.expect("an answer");
+        assert_eq!(deleted.status, 200, "{deleted:?}");
+        assert_eq!(deleted.body["what"]["submissions"], 1, "{deleted:?}");
+        let mut left = traces(&server, &id).await;
+        left.retain(|table, _| !["forgotten", "live_events"].contains(&table.as_str()));
+        assert!(left.is_empty(), "{what}: {left:?}");
+        assert_eq!(objects(&server).await, 0, "{what}");
+    }
+    verified(&server).await;
 }

@@ -86,10 +86,16 @@ impl Drop for Ears {
 
 impl Ears {
     async fn open(url: &str, token: &str, query: &str, last: Option<&str>) -> Self {
+        let bearer = format!("Bearer {token}");
+        Self::open_as(url, ("authorization", &bearer), query, last).await
+    }
+
+    /// The same, for whoever this header names.
+    async fn open_as(url: &str, who: (&str, &str), query: &str, last: Option<&str>) -> Self {
         let client = client();
         let mut request = client
             .get(format!("{url}/v1/stream{query}"))
-            .bearer_auth(token);
+            .header(who.0, who.1);
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last);
         }
@@ -352,6 +358,82 @@ async fn organisations_kinds_and_strangers_are_kept_apart() {
             ("reset", &json!(reason))
         );
     }
+}
+
+/// Whoever may no longer listen hears of nothing that happens after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_whose_token_or_session_ends_hears_nothing_more() {
+    const PASSWORD: &str = "plenty of friction here";
+    let server = start().await;
+    let device = server.enroll().await;
+    let url = listen_on(&server.state).await;
+    let admin = &server.org.admin_token;
+    let call = async |method: &str, path: &str, head: [(&str, &str); 2], body: Value| {
+        let request = Request::builder().method(method).uri(path);
+        let request = head.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(Body::from(body.to_string()));
+        server.send(request.expect("a request")).await
+    };
+    let as_admin = [
+        ("authorization", &*format!("Bearer {admin}")),
+        ("accept", "*/*"),
+    ];
+
+    let wall = json!({"scope": "viewer", "name": "wall"});
+    let wall = call("POST", "/v1/admin/tokens", as_admin, wall).await;
+    let bearer = format!("Bearer {}", wall.body["token"].as_str().expect("a token"));
+    let listed = server.get("/v1/admin/tokens", admin).await;
+    let tokens = listed.body.as_array().expect("tokens");
+    let wall = tokens.iter().find(|token| token["name"] == "wall");
+    let wall = wall.expect("listed")["id"].as_str().expect("an id");
+
+    let person = json!({"login": "eve", "name": "Eve", "role": "viewer", "password": PASSWORD});
+    let person = call("POST", "/v1/admin/users", as_admin, person).await;
+    assert!(person.status.is_success(), "{person:?}");
+    let login = json!({"login": "eve", "password": PASSWORD});
+    let login = call("POST", "/v1/login", [("accept", "*/*"); 2], login).await;
+    assert_eq!(login.status, 200, "{login:?}");
+    let cookie = login.headers[header::SET_COOKIE].to_str().expect("text");
+    let cookie = cookie.split(';').next().expect("a pair").to_owned();
+    let csrf = login.body["csrf_token"].as_str().expect("a token");
+
+    let mut of_token = Ears::open_as(&url, ("authorization", &bearer), "", None).await;
+    let mut of_session = Ears::open_as(&url, ("cookie", &cookie), "", None).await;
+    for ears in [&mut of_token, &mut of_session] {
+        ears.ready().await;
+    }
+    let heard = say(&server, &device).await;
+    for ears in [&mut of_token, &mut of_session] {
+        assert_eq!(ears.ids(1).await, *std::slice::from_ref(&heard));
+    }
+
+    let path = format!("/v1/admin/tokens/{wall}");
+    let revoked = call("DELETE", &path, as_admin, json!({})).await;
+    assert!(revoked.status.is_success(), "{revoked:?}");
+    let own_site = [("cookie", &*cookie), ("x-csrf-token", csrf)];
+    let out = call("POST", "/v1/logout", own_site, json!({})).await;
+    assert!(out.status.is_success(), "{out:?}");
+    say(&server, &device).await;
+    for ears in [&mut of_token, &mut of_session] {
+        let more = ears.next().await;
+        assert!(more.is_none(), "{more:?}");
+    }
+
+    // It ends where nothing happens, too.
+    let login = json!({"login": "eve", "password": PASSWORD});
+    let login = call("POST", "/v1/login", [("accept", "*/*"); 2], login).await;
+    let cookie = login.headers[header::SET_COOKIE].to_str().expect("text");
+    let cookie = cookie.split(';').next().expect("a pair").to_owned();
+    let mut quiet = Ears::open_as(&url, ("cookie", &cookie), "", None).await;
+    quiet.ready().await;
+    let id = person.body["user"]["id"].as_str().expect("an id");
+    let ended = format!("/v1/admin/users/{id}/sessions");
+    let ended = call("DELETE", &ended, as_admin, json!({})).await;
+    assert!(ended.status.is_success(), "{ended:?}");
+    assert!(quiet.next().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

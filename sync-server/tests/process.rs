@@ -20,10 +20,7 @@ fn install_tls() {
 async fn enroll(client: &reqwest::Client, url: &str, org: &Value) -> harness::Device {
     let body =
         json!({"token": org["enroll_token"], "device": {"os": "linux", "agent_version": "0.1.0"}});
-    let answer = client
-        .post(format!("{url}/v1/enroll"))
-        .body(body.to_string())
-        .send();
+    let answer = client.post(format!("{url}/v1/enroll")).json(&body).send();
     let answer: Value = answer.await.expect("an answer").json().await.expect("json");
     let text = |name: &str| answer[name].as_str().expect("text").to_owned();
     harness::Device {

@@ -55,12 +55,16 @@ async fn cleanup(server: &Server, query: &str) -> Answer {
 
 /// Items as submissions store them, `days` old, each with a thread.
 async fn item(server: &Server, device: &Device, days: i64) -> Uuid {
+    tagged(server, device, days, "slow").await
+}
+
+async fn tagged(server: &Server, device: &Device, days: i64, tag: &str) -> Uuid {
     let (org, device, id) = (server.org.org, &device.id, Uuid::now_v7());
     let at = format!("(now64(3) - toIntervalDay({days}))");
     for sql in [
         format!(
             "INSERT INTO submissions (org, product, id, device, at, received_at, category, rating, tags) \
-             SELECT '{org}', 'default', '{id}', '{device}', {at}, now(), 'bug', 2, ['slow']"
+             SELECT '{org}', 'default', '{id}', '{device}', {at}, now(), 'bug', 2, ['{tag}']"
         ),
         format!(
             "INSERT INTO feedback (org, newest, id, version, product, device, at, received_at, category, description, status) \
@@ -218,6 +222,41 @@ async fn old_feedback_goes_and_a_dry_run_says_the_same() {
     assert_eq!(late.status, 200, "{late:?}");
     assert_eq!(late.body["duplicate"], true);
     assert_eq!(places(&server, old).await, [""; 0]);
+}
+
+/// An item that came with a date whose others have expired can't be left out by a rebuild, and is left out all the same.
+#[tokio::test]
+async fn an_item_of_an_expired_day_leaves_the_figures_when_it_is_deleted() {
+    let (server, _) = server(kept(90, 30, 30)).await;
+    let device = server.enroll().await;
+    item(&server, &device, 40).await;
+    assert_eq!(cleanup(&server, "").await.body["submissions_deleted"], 1);
+    item(&server, &device, 40).await;
+    let figures = "SELECT * EXCEPT (devices) APPLY (toString) FROM (\
+                   SELECT dimension, tag, app, toDate(hour), sum(submissions) AS n, sum(rated), sum(rating_sum), \
+                   sum(rating_2), sum(positive), sum(polarity_micro), any(devices) AS devices FROM feedback_rollup \
+                   GROUP BY ALL HAVING n > 0) ORDER BY ALL";
+    let before = server.sql(figures).await;
+    let late = item(&server, &device, 40).await;
+    let other = tagged(&server, &device, 40, "lonely").await;
+    assert_ne!(server.sql(figures).await, before);
+    let from = Timestamp::now() - SignedDuration::from_hours(50 * 24);
+    let tags = format!("/v1/feedback/analytics/tags?from={from}&interval=week");
+    let listed = server.get(&tags, &server.org.analyst_token).await;
+    assert!(listed.body.to_string().contains("lonely"), "{listed:?}");
+    for id in [late, other] {
+        let path = format!("/v1/feedback/{id}");
+        let answer = ask(&server, "DELETE", &path, &server.org.admin_token).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        // Again: it is taken out once.
+        let again = ask(&server, "DELETE", &path, &server.org.admin_token).await;
+        assert_eq!(again.body, answer.body);
+    }
+    assert_eq!(server.sql(figures).await, before);
+    let listed = server.get(&tags, &server.org.analyst_token).await;
+    assert!(!listed.body.to_string().contains("lonely"), "{listed:?}");
+    assert!(listed.body.to_string().contains("slow"), "{listed:?}");
+    verified(&server).await;
 }
 
 #[tokio::test]

@@ -101,7 +101,9 @@ async fn same_batch_twice(warehouse: Warehouse) {
     let (first, second) = (server(), server());
     let enroll = json!({"token": org.enroll_token,
         "device": {"os": "linux", "agent_version": "0.1.0", "segment": "lab"}});
-    let request = Request::post("/v1/enroll").body(Body::from(enroll.to_string()));
+    let request = Request::post("/v1/enroll")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(enroll.to_string()));
     let device = send(&first, request.expect("a request")).await;
     let batch = gzip(&batch(device["device"].as_str().expect("an id")));
     let token = device["device_token"].as_str().expect("a token").to_owned();

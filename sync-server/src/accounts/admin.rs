@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::login::read as read_body;
 use super::password;
 use super::users::{self, NewUser, User, UserChange, UserError, UserShown};
+use crate::asked::Confided;
 use crate::audit::{self, Act};
 use crate::auth::{Actor, Admin, Role};
 use crate::{ApiError, AppState};
@@ -140,10 +139,8 @@ pub(super) async fn read(
 pub(super) async fn create(
     State(state): State<Arc<AppState>>,
     Admin(actor): Admin,
-    headers: HeaderMap,
-    body: Bytes,
+    Confided(request): Confided<UserRequest>,
 ) -> Result<(StatusCode, Json<UserCreated>), ApiError> {
-    let request: UserRequest = read_body(&headers, &body)?;
     may(&actor, request.role)?;
     let new = NewUser {
         org: actor.org.id,
@@ -195,10 +192,8 @@ pub(super) async fn change(
     State(state): State<Arc<AppState>>,
     Admin(actor): Admin,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    Confided(request): Confided<UserPatch>,
 ) -> Result<Json<UserShown>, ApiError> {
-    let request: UserPatch = read_body(&headers, &body)?;
     let _changing = state.accounts.changing.lock().await;
     let user = find(&state, actor.org.id, &id).await?;
     may(&actor, user.role)?;
@@ -236,10 +231,8 @@ pub(super) async fn set_password(
     State(state): State<Arc<AppState>>,
     Admin(actor): Admin,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    Confided(request): Confided<PasswordRequest>,
 ) -> Result<Json<UserCreated>, ApiError> {
-    let request: PasswordRequest = read_body(&headers, &body)?;
     let user = find(&state, actor.org.id, &id).await?;
     may(&actor, user.role)?;
     let (password, made) = given_or_made(request.password, &user.login)?;

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -18,13 +17,11 @@ use uuid::Uuid;
 
 use super::session::{self, Begun, Session};
 use super::users::{self, User, UserChange};
+use crate::asked::Confided;
 use crate::audit::{self, Act};
 use crate::auth::{Actor, Role, Viewer};
 use crate::orgs::Org;
 use crate::{ApiError, AppState, address, params};
-
-/// Longest body of these routes.
-const BODY_BYTES_MAX: usize = 16 << 10;
 
 /// Where a request comes from, as far as the server knows.
 pub struct From(pub IpAddr);
@@ -71,39 +68,6 @@ impl FromRequestParts<Arc<AppState>> for LoggedIn {
         let actor = Actor::of_session(state, &session).await?;
         Ok(Self { actor, session })
     }
-}
-
-pub(super) fn read<'a, T: Deserialize<'a>>(
-    headers: &HeaderMap,
-    body: &'a Bytes,
-) -> Result<T, ApiError> {
-    // A form of another site can't send this type without asking first.
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok());
-    let media_type = media_type
-        .and_then(|text| text.split(';').next())
-        .map(str::trim);
-    if !media_type.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
-        return Err(ApiError::new(
-            Code::UnsupportedMediaType,
-            "Send the body as `Content-Type: application/json`.",
-        ));
-    }
-    if body.len() > BODY_BYTES_MAX {
-        return Err(ApiError::new(
-            Code::TooLarge,
-            "Such a body has at most 16 KiB.",
-        ));
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        // Where, but not what: a password must not come back in an answer.
-        ApiError::invalid_body(format!(
-            "The body isn't what this address takes: see line {}, column {}, and /v1/openapi.json.",
-            error.line(),
-            error.column()
-        ))
-    })
 }
 
 /// Who logs in.
@@ -253,10 +217,9 @@ pub(super) async fn login(
     State(state): State<Arc<AppState>>,
     From(address): From,
     headers: HeaderMap,
-    body: Bytes,
+    Confided(request): Confided<LoginRequest>,
 ) -> Result<Response, ApiError> {
     session::check_site(&headers)?;
-    let request: LoginRequest = read(&headers, &body)?;
     if request.password.len() > 4 * super::password::CHARS_MAX {
         return Err(wrong());
     }
@@ -368,10 +331,8 @@ pub(super) async fn change_password(
     State(state): State<Arc<AppState>>,
     who: LoggedIn,
     From(address): From,
-    headers: HeaderMap,
-    body: Bytes,
+    Confided(request): Confided<PasswordChange>,
 ) -> Result<Response, ApiError> {
-    let request: PasswordChange = read(&headers, &body)?;
     let login = &who.session.login;
     if let Err(error) = users::check_password(&request.new, login) {
         return Err(ApiError::from(error).with_field("new"));

@@ -11,16 +11,14 @@ use snag_wire::Code;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::filter::{ASSIGNEE_CHARS_MAX, TAG_CHARS_MAX};
+use super::filter::ASSIGNEE_CHARS_MAX;
 use super::item_id::ItemId;
-use super::store::{self, Act, Change, Outcome, Status};
-use super::{item, thread};
+use super::store::{self, Act, Change, Outcome, Status, TAGS_MAX};
+use super::{item, thread, validate};
 use crate::asked::Asked;
 use crate::auth::{Actor, Analyst};
 use crate::{ApiError, AppState};
 
-/// Tags that an item may have.
-const TAGS_MAX: usize = 50;
 /// Items that one request may change.
 const BULK_MAX: usize = 1_000;
 
@@ -50,11 +48,12 @@ pub(crate) struct ChangeRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     assignee: Option<Option<String>>,
-    /// All of its tags: at most 50, each of 1 to 40 characters.
+    /// All of its tags: at most 50, each of 1 to 40 characters and without a space at its
+    /// ends.
     #[serde(default, deserialize_with = "present")]
     #[schema(max_items = 50)]
     tags: Option<Vec<String>>,
-    /// Tags it gets.
+    /// Tags it gets. With those that it has they are at most 50.
     #[serde(default)]
     #[schema(max_items = 50)]
     add_tags: Vec<String>,
@@ -98,16 +97,13 @@ impl ChangeRequest {
             if tags.len() > TAGS_MAX {
                 return wrong(field, "It takes at most 50 tags.");
             }
-            let bad = |tag: &String| {
-                tag.trim().is_empty()
-                    || tag.chars().count() > TAG_CHARS_MAX
-                    || tag.chars().any(char::is_control)
+            // What was stored with a space at its end can still be taken away.
+            let bare = |tag| match field {
+                "remove_tags" => str::trim(tag),
+                _ => tag,
             };
-            if tags.iter().any(bad) {
-                return wrong(
-                    field,
-                    "A tag has 1 to 40 characters, without control characters.",
-                );
+            if let Some(fault) = tags.iter().find_map(|tag| validate::tag_fault(bare(tag))) {
+                return wrong(field, fault);
             }
         }
         let mut seen = HashSet::new();
@@ -171,7 +167,7 @@ pub(super) async fn act_on_one(
         )),
         Some((_, Outcome::Refused(why))) => Err(ApiError::new(
             Code::Conflict,
-            format!("It can't be merged so: {why}."),
+            format!("It can't be done: {why}."),
         )),
         Some((_, Outcome::NotFound)) | None => Err(no_such_item()),
     }
@@ -262,14 +258,15 @@ pub(crate) enum BulkOutcome {
     Unchanged,
     /// There is no such item.
     NotFound,
-    /// It can't be merged so.
+    /// It can't be merged so, or would have too many tags.
     Refused,
 }
 
-/// Acts on up to 1,000 items at once, and says what became of each.
+/// Acts on up to 1,000 items at once, and says what became of each. Where every item is
+/// refused, the answer is 409 with the first one's reason.
 #[utoipa::path(post, path = "/v1/feedback/bulk", tag = "feedback", request_body = BulkRequest,
     responses((status = 200, body = BulkAnswer), (status = 400), (status = 401), (status = 403),
-        (status = 413)),
+        (status = 409), (status = 413)),
     security(("analyst" = [])))]
 pub(crate) async fn bulk(
     State(state): State<Arc<AppState>>,
@@ -322,6 +319,16 @@ pub(crate) async fn bulk(
         expected: None,
     };
     let outcomes = store::submit(&state, org.id, &org.key, act).await?;
+    let mut refused = outcomes.iter().map(|(_, outcome)| match outcome {
+        Outcome::Refused(why) => Some(*why),
+        _ => None,
+    });
+    if let Some(Some(why)) = refused.next()
+        && refused.all(|why| why.is_some())
+    {
+        let detail = format!("No item was changed: {why}.");
+        return Err(ApiError::new(Code::Conflict, detail));
+    }
     let results: Vec<BulkResult> = outcomes
         .into_iter()
         .map(|(id, outcome)| {

@@ -1,7 +1,7 @@
 //! `GET /v1/feedback/export`: all items of a filter as a file, streamed.
 //!
-//! **Invariants:** no cell of a CSV file begins so that a spreadsheet takes it for a
-//! formula; the rows are never together in memory; and the export is in the audit log
+//! **Invariants:** no piece of a CSV file's cell begins so that a spreadsheet takes it for a
+//! formula, whatever it splits the file at; the rows are never together in memory; and the export is in the audit log
 //! before its first byte leaves.
 
 use std::sync::Arc;
@@ -34,8 +34,10 @@ const PIECES: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
-    /// As RFC 4180 has it, with a line of names, in UTF-8. Text that a spreadsheet would
-    /// take for a formula has an apostrophe in front.
+    /// As RFC 4180 has it, with a line of names, in UTF-8. In a cell of text, an apostrophe
+    /// stands in front of each piece that a spreadsheet would take for a formula: one that
+    /// begins with `=`, `+`, `-`, `@` or their wide forms, behind spaces and quotation
+    /// marks, at the cell's beginning or behind a comma, semicolon, tab, bar or line's end.
     Csv,
     /// One JSON object a line.
     Jsonl,
@@ -82,12 +84,25 @@ impl Format {
     }
 }
 
-/// A text cell that no spreadsheet takes for a formula: one that begins with `=`, `+`,
-/// `-`, `@` (also their full-width forms), behind any spaces, controls and quotation
-/// marks, or with a tab or a line's end, gets an apostrophe in front.
+/// A text cell of which no spreadsheet takes any piece for a formula.
+///
+/// Programs split a file at other characters than commas, by the country that the computer
+/// is set to, and don't see a cell's quotation marks then. So a piece is what follows the
+/// cell's beginning, a comma, semicolon, tab, bar or line's end. One that begins with `=`,
+/// `+`, `-`, `@` (also their wide and small forms), behind any spaces, controls and
+/// quotation marks, gets an apostrophe in front, and so does a cell that begins with a tab
+/// or a line's end. To have the text as it was said, one apostrophe is taken from each.
 fn defused(text: &str) -> String {
-    const FORMULA: &str = r#"'^(?:[\\t\\r\\n]|[\\s\\p{Z}\\p{C}"\'`\\x{2018}-\\x{201f}]*[=+\\-@\\x{ff1d}\\x{ff0b}\\x{ff0d}\\x{ff20}])'"#;
-    format!("if(match({text}, {FORMULA}), concat('\\'', {text}), {text})")
+    const FORMULA: &str = concat!(
+        r"'(^|[,;|\\t-\\r\\x1c-\\x1e\\x{85}\\x{2028}\\x{2029}])",
+        r#"([\\p{Zs}\\p{Cf}\\p{Co}\\x00-\\x08\\x0e-\\x1b\\x1f\\x7f-\\x{84}\\x{86}-\\x{9f}"\'`"#,
+        r"\\x{2018}-\\x{201f}]*",
+        r"[=+\\-@\\x{2212}\\x{fe62}\\x{fe63}\\x{fe66}\\x{fe6b}\\x{ff0b}\\x{ff0d}\\x{ff1d}\\x{ff20}])'",
+    );
+    const BEGINNING: &str = r"'^([\\t-\\r])'";
+    format!(
+        r"replaceRegexpOne(replaceRegexpAll({text}, {FORMULA}, '\\1\'\\2'), {BEGINNING}, '\'\\1')"
+    )
 }
 
 /// The columns, each an expression and a name. CSV has no polarity: a negative number
@@ -186,8 +201,10 @@ pub(crate) struct Asked {
     format: Format,
 }
 
-/// All items of a filter as a file, the newest first. Text that a spreadsheet would take
-/// for a formula is defused in CSV.
+/// All items of a filter as a file, the newest first. In CSV, an apostrophe stands in front
+/// of what a spreadsheet would take for a formula: text that begins with `=`, `+`, `-`, `@`
+/// or their wide forms, at a cell's beginning or behind a comma, semicolon, tab, bar or
+/// line's end in it. JSON lines and Parquet have the text as it was said.
 #[utoipa::path(get, path = "/v1/feedback/export", tag = "feedback",
     params(Asked, filter::Filters),
     responses(
@@ -277,9 +294,9 @@ mod tests {
 
     #[test]
     fn only_csv_is_defused() {
-        assert!(columns(Format::Csv).contains("match("));
+        assert!(columns(Format::Csv).contains("replaceRegexp"));
         assert!(!columns(Format::Csv).contains("polarity"));
-        assert!(!columns(Format::Jsonl).contains("match("));
+        assert!(!columns(Format::Jsonl).contains("replaceRegexp"));
         assert!(columns(Format::Parquet).contains("polarity"));
         for format in [Format::Csv, Format::Jsonl, Format::Parquet] {
             let columns = columns(format);

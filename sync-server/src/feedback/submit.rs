@@ -17,17 +17,16 @@ use super::rows::Item;
 use super::understand::{self, Judged};
 use super::validate::{self, Checked};
 use crate::auth::DeviceAuth;
-use crate::ingest::body;
 use crate::live::{Event, Kind};
 use crate::metrics::StatusLabels;
-use crate::{ApiError, AppState, address};
+use crate::{ApiError, AppState, address, body};
 
 /// Takes what a person says, once: the same submission again changes nothing and is
 /// answered with 200. Answered once it is stored. What is left of the limits by device and
 /// by address is in the `RateLimit` headers; only what is new counts.
 ///
 /// # Errors
-/// 400, 401, 403, 408, 409, 413, 415, 429, 503.
+/// 400, 401, 403, 408, 409, 413, 415, 429, 503, 507.
 #[utoipa::path(
     post,
     path = "/v1/feedback",
@@ -88,7 +87,7 @@ async fn store(
         request.extensions(),
         state.settings.trust_proxy,
     );
-    let packed = body::read(request, state.settings.body_timeout).await?;
+    let packed = body::read(request, state.settings.body_timeout, body::Takes::GZIP).await?;
     let now = state.now();
     let (checked, judged) = if packed.bytes.len() > body::LARGE_BYTES {
         // Long enough to hold up others on this thread.
@@ -114,7 +113,11 @@ async fn store(
         address,
     };
     let event = submitted(&item);
-    let Outcome { verdict, rate } = state.submissions.submit(item, who).await?;
+    // The token may have been revoked since it was looked at.
+    let storing = state.gone.store(auth.org.id, &[auth.device]);
+    let storing = storing.ok_or_else(ApiError::unauthorized)?;
+    let answer = state.submissions.submit(item, who, storing);
+    let Outcome { verdict, rate } = answer.await?;
     let answer =
         |status, duplicate| (status, Json(FeedbackAnswer { id, duplicate })).into_response();
     let mut response = match verdict {

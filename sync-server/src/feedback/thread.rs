@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::acts;
 use super::item_id::ItemId;
 use super::store::{self, Act, Change, Current, Outcome};
+use super::validate;
 use crate::asked::Asked;
 use crate::auth::{Actor, Analyst, DeviceAuth, Viewer};
 use crate::{ApiError, AppState, db, params};
@@ -223,7 +224,8 @@ pub(crate) async fn get(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostRequest {
-    /// What it says: 1 to 10,000 characters, not only spaces.
+    /// What it says: 1 to 10,000 characters, not only spaces, and no control characters but
+    /// line ends and tabs.
     #[schema(min_length = 1, max_length = 10_000)]
     text: String,
 }
@@ -261,8 +263,11 @@ pub(crate) async fn reply(
 /// The text of a note or reply, checked.
 pub(super) fn checked_text(text: &str) -> Result<String, ApiError> {
     let chars = text.chars().count();
-    if text.trim().is_empty() || chars > TEXT_CHARS_MAX {
-        let detail = format!("It takes 1 to {TEXT_CHARS_MAX} characters, not only spaces.");
+    if text.trim().is_empty() || chars > TEXT_CHARS_MAX || validate::has_controls(text) {
+        let detail = format!(
+            "It takes 1 to {TEXT_CHARS_MAX} characters, not only spaces, and no control \
+             characters but line ends and tabs."
+        );
         return Err(ApiError::invalid_body(detail).with_field("text"));
     }
     Ok(text.to_owned())

@@ -80,6 +80,10 @@ pub struct Plan {
     /// The receipt that the audit log names. Whoever finishes the deletion gives it.
     #[serde(default)]
     pub receipt: Option<Uuid>,
+    /// Whether the items were taken out of rollups that can't be rebuilt. Written before that is done, so that it is
+    /// never done twice.
+    #[serde(default)]
+    pub uncounted: bool,
 }
 
 impl Plan {
@@ -100,6 +104,7 @@ impl Plan {
         self.hashes.extend(other.hashes);
         self.bytes_freed = self.bytes_freed.max(other.bytes_freed);
         self.receipt = self.receipt.or(other.receipt);
+        self.uncounted |= other.uncounted;
     }
 }
 
@@ -219,7 +224,7 @@ pub async fn unfinished(warehouse: &Warehouse) -> Result<Vec<Entry>, WarehouseEr
 /// # Errors
 /// The warehouse's.
 pub async fn write(warehouse: &Warehouse, entry: &Entry) -> Result<(), WarehouseError> {
-    let plan = if entry.stage >= Stage::Deleted {
+    let plan = if entry.stage >= Stage::Swept {
         String::new()
     } else {
         serde_json::to_string(&entry.plan).map_err(|error| broken(&error))?
@@ -245,7 +250,7 @@ pub async fn write(warehouse: &Warehouse, entry: &Entry) -> Result<(), Warehouse
     warehouse.execute(insert).await
 }
 
-/// Deletes the plan of what is deleted: it says which items were whose.
+/// Deletes the plans of the stages before: they say which items were whose, and more than the next stage needs.
 ///
 /// # Errors
 /// The warehouse's.
@@ -303,6 +308,7 @@ mod tests {
             hashes: BTreeSet::new(),
             bytes_freed: 0,
             receipt: None,
+            uncounted: false,
         };
         let mut first = plan(7, 1, "2026-11-20");
         // Half of it is gone, and something else has come.

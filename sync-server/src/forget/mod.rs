@@ -1,7 +1,7 @@
 //! Forgetting: an item of feedback, or everything of a person.
 //!
 //! ```text
-//! audit → forgotten: begun → (a person: tokens revoked, what is on its way is let in)
+//! audit → forgotten: begun → (a person: tokens revoked) → nothing more is let in, and what was is stored
 //!   → planned (what there is) → rows, objects, rollups, caches → deleted, with a receipt
 //!   → some minutes later: swept (what other servers had on its way)
 //! ```
@@ -13,6 +13,7 @@
 //!   which runs at every start and every minute.
 //! - One deletion at a time in a process. It doesn't end because whoever asked has gone.
 
+mod gone;
 pub mod log;
 pub(crate) mod pictures;
 mod plan;
@@ -25,6 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use snag_warehouse::WarehouseError;
 use uuid::Uuid;
 
+pub use gone::{Gone, Storing};
 use log::{Entry, Stage};
 pub use log::{Kind, REMEMBERED, Receipt};
 pub use routes::{Routes, router};
@@ -147,6 +149,9 @@ pub async fn resume(state: &Arc<AppState>) -> Result<(), WarehouseError> {
                     id: entry.id,
                 };
                 let mut late = look(state, &target).await?;
+                // A picture of an item that is gone leads to nobody by itself.
+                let items = &entry.plan.feedback;
+                late.join(plan::of_feedback(&state.warehouse, &entry.org, items).await?);
                 if !late.is_empty() {
                     tracing::warn!("deleting what came while it was being deleted");
                     delete(state, &entry, &mut late).await?;
@@ -154,6 +159,9 @@ pub async fn resume(state: &Arc<AppState>) -> Result<(), WarehouseError> {
                 entry.stage = Stage::Swept;
                 log::write(&state.warehouse, &entry).await?;
                 log::drop_plan(&state.warehouse, &entry).await?;
+                if let Ok(org) = entry.org.parse() {
+                    state.gone.remove(org, entry.id);
+                }
             }
             Stage::Deleted | Stage::Swept => {}
         }
@@ -180,11 +188,18 @@ async fn carry_out(state: &Arc<AppState>, mut entry: Entry) -> Result<Receipt, W
         state.tokens.forget_all();
         state.commits.forget(entry.id).await;
     }
+    if let Ok(org) = entry.org.parse() {
+        state.gone.add(org, entry.id).await;
+    }
     entry.plan.join(look(state, &target).await?);
     let bytes = pictures::freed_bytes(state, &entry.org, &entry.plan.hashes, &entry.plan.feedback);
     entry.plan.bytes_freed = entry.plan.bytes_freed.max(bytes.await?);
     entry.stage = Stage::Planned;
+    let uncount = !std::mem::replace(&mut entry.plan.uncounted, true);
     log::write(warehouse, &entry).await?;
+    if uncount && !entry.plan.feedback.is_empty() {
+        verify::uncount(warehouse, &entry.org, &entry.plan.feedback).await?;
+    }
 
     let mut plan = std::mem::take(&mut entry.plan);
     delete(state, &entry, &mut plan).await?;
@@ -200,6 +215,7 @@ async fn carry_out(state: &Arc<AppState>, mut entry: Entry) -> Result<Receipt, W
         id_remembered_until: entry.at + REMEMBERED,
     };
     entry.stage = Stage::Deleted;
+    entry.plan.feedback = plan.feedback;
     entry.receipt = Some(receipt.clone());
     log::write(warehouse, &entry).await?;
     log::drop_plan(warehouse, &entry).await?;

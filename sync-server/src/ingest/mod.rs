@@ -1,11 +1,10 @@
 //! `POST /v1/events/batch`: from bytes to rows that ClickHouse has.
 //!
-//! [`body`] reads and unpacks within limits, [`parse`] reads JSON, [`validate`]
+//! [`body`](crate::body) reads and unpacks within limits, [`parse`] reads JSON, [`validate`]
 //! accepts or rejects each record, [`commit`] gathers what arrives together into
 //! blocks ([`block`]), drops what is stored already ([`marks`]) and answers.
 
 pub mod block;
-pub mod body;
 pub mod commit;
 pub mod drops;
 pub mod marks;
@@ -23,7 +22,7 @@ use snag_wire::{BatchAnswer, EventBatch};
 
 use crate::auth::DeviceAuth;
 use crate::metrics::{Outcome, RecordLabels, StatusLabels};
-use crate::{ApiError, AppState, live, policy};
+use crate::{ApiError, AppState, body, live, policy};
 
 /// Stores a batch of records of one device. Answered once ClickHouse has them; may
 /// be sent again at any time.
@@ -79,7 +78,7 @@ async fn store(
     auth: &DeviceAuth,
     request: Request,
 ) -> Result<BatchAnswer, ApiError> {
-    let packed = body::read(request, state.settings.body_timeout).await?;
+    let packed = body::read(request, state.settings.body_timeout, body::Takes::GZIP).await?;
     state
         .metrics
         .received_bytes

@@ -18,6 +18,8 @@ use snag_wire::{
 };
 use uuid::Uuid;
 
+use crate::json::Strict;
+
 /// A batch whose records are `R`: [`Record`] on the fast path, raw text on the slow.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, bound(deserialize = "R: Deserialize<'de>"))]
@@ -168,54 +170,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
                     while let Some((key, value)) = map.next_entry::<String, serde_json::Value>()? {
                         buffered.insert(key, value);
                     }
-                    // The fields came in another order than the agent's: read them
-                    // as the contract's own type does.
-                    buffered.insert("type".to_owned(), serde_json::Value::from(r#type.as_str()));
-                    return serde_json::from_value::<snag_wire::Record>(serde_json::Value::Object(
-                        buffered,
-                    ))
-                    .map(Record::from)
-                    .map_err(de::Error::custom);
+                    // The fields came in another order than the agent's.
+                    let buffered = Strict(serde_json::Value::Object(buffered));
+                    return r#type.read(buffered).map_err(de::Error::custom);
                 }
                 Err(de::Error::missing_field("type"))
             }
         }
 
         deserializer.deserialize_map(Visitor)
-    }
-}
-
-impl Type {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Event => "event",
-            Self::Session => "session",
-            Self::Screen => "screen",
-            Self::Incident => "incident",
-            Self::Label => "label",
-        }
-    }
-}
-
-impl From<snag_wire::Record> for Record<'_> {
-    fn from(record: snag_wire::Record) -> Self {
-        match record {
-            snag_wire::Record::Event(r) => Self::Event(Event {
-                seq: r.seq,
-                kind: r.kind,
-                detail: r.detail,
-                role: r.role.map(Cow::Owned),
-                label: r.label,
-                context: r.context,
-                t_ms: r.t_ms,
-                count: r.count,
-                duration_ms: r.duration_ms,
-            }),
-            snag_wire::Record::Session(r) => Self::Session(r),
-            snag_wire::Record::Screen(r) => Self::Screen(Box::new(r)),
-            snag_wire::Record::Incident(r) => Self::Incident(Box::new(r)),
-            snag_wire::Record::Label(r) => Self::Label(Box::new(r)),
-        }
     }
 }
 

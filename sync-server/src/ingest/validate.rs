@@ -18,7 +18,7 @@ use super::parse::{self, Context, Event, Record};
 use super::rows::{self, BatchRows, Events, Label, Place, Row, Shared};
 use crate::auth::DeviceAuth;
 use crate::orgs::Org;
-use crate::{ApiError, AppState, labels};
+use crate::{ApiError, AppState, json, labels};
 
 /// Clocks this close are left alone: the way of a batch takes that long.
 const CLOCK_TOLERANCE_MS: i64 = 5_000;
@@ -178,21 +178,21 @@ impl Validated {
 /// 400 where the batch itself isn't what the contract says, 403 where it is of another
 /// device, 413 where it has too many records.
 pub fn batch(
-    json: &[u8],
+    body: &[u8],
     auth: &DeviceAuth,
     received_at: Timestamp,
 ) -> Result<Validated, ApiError> {
-    if let Ok(batch) = serde_json::from_slice::<parse::Typed<'_>>(json) {
+    if let Ok(batch) = json::from_slice::<parse::Typed<'_>>(body) {
         let mut validator = Validator::new(&batch, auth, received_at)?;
         for record in batch.records {
             validator.take(record);
         }
         return Ok(validator.finish(batch.drops));
     }
-    let batch: parse::Raw<'_> = serde_json::from_slice(json).map_err(|error| refuse(&error))?;
+    let batch: parse::Raw<'_> = json::from_slice(body).map_err(|error| refuse(&error))?;
     let mut validator = Validator::new(&batch, auth, received_at)?;
     for raw in batch.records {
-        match serde_json::from_str::<Record<'_>>(raw.get()) {
+        match json::from_slice::<Record<'_>>(raw.get().as_bytes()) {
             Ok(record) => validator.take(record),
             Err(error) => {
                 let seq = seq_of(raw.get());
@@ -253,7 +253,7 @@ fn seq_of(record: &str) -> Option<u64> {
     struct Seq {
         seq: u64,
     }
-    serde_json::from_str::<Seq>(record)
+    json::from_slice::<Seq>(record.as_bytes())
         .ok()
         .map(|record| record.seq)
         .filter(|seq| *seq <= limits::SEQ_MAX)

@@ -29,9 +29,10 @@ use crate::{ApiError, AppState, params};
 
 /// Events that wait for a slow listener's connection.
 const QUEUE: usize = 64;
-/// How often something is sent so that proxies and clients know the stream is alive, and
-/// how often it is asked whether the listener may still listen.
+/// How often something is sent so that proxies and clients know the stream is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often it is asked whether the listener may still listen, where nothing happens; before each event it is, too.
+const ASKED_AGAIN: Duration = Duration::from_secs(3);
 /// Listeners at once.
 const LISTENERS_MAX: i64 = 1_000;
 /// Keys in memory of what a listener has been told.
@@ -150,7 +151,7 @@ struct Listener {
     _listening: Listening,
 }
 
-/// The connection is gone.
+/// The connection is gone, or whoever listens may no longer.
 struct Gone;
 
 impl Listener {
@@ -183,6 +184,8 @@ impl Listener {
         self.send("ready", &json!({})).await?;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.tick().await;
+        let mut asked_again = tokio::time::interval(ASKED_AGAIN);
+        asked_again.tick().await;
         loop {
             tokio::select! {
                 signal = signals.recv() => match signal {
@@ -190,10 +193,8 @@ impl Listener {
                     Ok(Signal::Missed) | Err(RecvError::Lagged(_)) => self.catch_up().await?,
                     Err(RecvError::Closed) => return Ok(()),
                 },
+                _ = asked_again.tick() => self.still_listens().await?,
                 _ = heartbeat.tick() => {
-                    if !self.may_listen().await {
-                        return Ok(());
-                    }
                     let beat = Sent::default().comment("");
                     self.queue.send(Ok(beat)).await.map_err(|_| Gone)?;
                 }
@@ -201,15 +202,17 @@ impl Listener {
         }
     }
 
-    /// Whether the session or token still holds. Where that can't be asked, it does.
-    async fn may_listen(&self) -> bool {
+    /// Ends where the session or token holds no more. Where that can't be asked, it does. What is known of both is in
+    /// memory, so that asking before each event costs little.
+    async fn still_listens(&self) -> Result<(), Gone> {
         let mut request = http::Request::new(());
         *request.headers_mut() = self.headers.clone();
         let (mut parts, ()) = request.into_parts();
-        match Viewer::from_request_parts(&mut parts, &self.state).await {
+        let holds = match Viewer::from_request_parts(&mut parts, &self.state).await {
             Ok(Viewer(actor)) => actor.org.id == self.org,
             Err(error) => error.status().is_server_error(),
-        }
+        };
+        if holds { Ok(()) } else { Err(Gone) }
     }
 
     async fn tell(&mut self, told: &Arc<Told>) -> Result<(), Gone> {
@@ -227,6 +230,7 @@ impl Listener {
         }
         self.seen.add(told.stamp, told.key);
         if self.kinds.contains(&told.kind) {
+            self.still_listens().await?;
             self.send(told.kind.as_str(), &told.data).await?;
         }
         Ok(())

@@ -120,6 +120,7 @@ async fn a_change_for_another_version_is_a_conflict() {
         let request = axum::http::Request::patch(&path)
             .header("authorization", format!("Bearer {token}"))
             .header("if-match", version)
+            .header("content-type", "application/json")
             .body(axum::body::Body::from(body.to_string()))
             .expect("a request");
         server.send(request)

@@ -186,6 +186,62 @@ async fn every_format_has_what_the_list_has() {
     );
 }
 
+/// What begins a formula, behind spaces, controls and quotation marks.
+const FORMULA: [char; 13] = [
+    '=', '+', '-', '@', '\u{2212}', '\u{fe62}', '\u{fe63}', '\u{fe66}', '\u{fe6b}', '\u{ff0b}',
+    '\u{ff0d}', '\u{ff1d}', '\u{ff20}',
+];
+
+fn is_formula(piece: &str) -> bool {
+    let bare = piece.trim_start_matches(|c: char| {
+        c.is_whitespace() || c.is_control() || "\"\u{201c}\u{feff}".contains(c)
+    });
+    bare.starts_with(FORMULA)
+}
+
+/// A cell without the apostrophes that were put into it.
+fn as_said(cell: &str) -> String {
+    const ENDS: [char; 8] = [',', ';', '|', '\t', '\n', '\r', '\u{2028}', '\u{2029}'];
+    let pieces = cell
+        .split_inclusive(ENDS)
+        .map(|piece| match piece.strip_prefix('\'') {
+            Some(rest) if is_formula(rest.trim_start_matches('\'')) => rest,
+            _ => piece,
+        });
+    let said: String = pieces.collect();
+    match said.strip_prefix('\'') {
+        Some(rest) if rest.starts_with(['\t', '\r', '\n']) => rest.to_owned(),
+        _ => said,
+    }
+}
+
+/// The fields of a text as a program has them that splits at `separator` and at lines, and
+/// minds quotation marks where a field begins with one.
+fn split(text: &str, separator: char) -> Vec<String> {
+    let (mut fields, mut field) = (Vec::new(), String::new());
+    let mut rest = text.chars().peekable();
+    let (mut quoted, mut begun) = (false, false);
+    while let Some(c) = rest.next() {
+        match c {
+            '"' if quoted && rest.peek() == Some(&'"') => {
+                rest.next();
+                field.push('"');
+            }
+            '"' if quoted => quoted = false,
+            '"' if !begun => quoted = true,
+            c if !quoted && (c == separator || matches!(c, '\r' | '\n')) => {
+                fields.push(std::mem::take(&mut field));
+                begun = false;
+                continue;
+            }
+            c => field.push(c),
+        }
+        begun = true;
+    }
+    fields.push(field);
+    fields
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_cell_is_a_formula() {
     let server = Server::start().await;
@@ -208,6 +264,27 @@ async fn no_cell_is_a_formula() {
         "\u{201c}=1",
         "\t=cmd|' /C calc'!A0",
         "\u{0}=1",
+        "a;=1",
+        "a;b;-1;+1",
+        "a\t=1",
+        "a\n=1",
+        "a\r\n=1",
+        "a\r@SUM(A1)",
+        "a|=1",
+        "a,=1",
+        "a; =1",
+        "a;\"=1",
+        "a;'=1",
+        "a;\u{ff1d}1",
+        "a;\u{ff0b}1\n\u{ff0d}1\t\u{ff20}1",
+        "a\u{2028}=1",
+        "=;=1",
+        ";;=1",
+        "\n\n\t=1",
+        "x;\"",
+        "x;\",\"=1",
+        "steps:\n- first\n- second",
+        "a\u{fe66}1;\u{fe66}1",
     ];
     let mut items = generate(evil.len(), 22, now_ms());
     for (item, text) in items.iter_mut().zip(evil) {
@@ -220,21 +297,25 @@ async fn no_cell_is_a_formula() {
     }
     insert(&server, &server.org.org.to_string(), &items).await;
     let (_, bytes) = export(&server, "format=csv").await;
-    let records = csv(std::str::from_utf8(&bytes).expect("UTF-8"));
+    let text = std::str::from_utf8(&bytes).expect("UTF-8");
+    let records = csv(text);
     assert_eq!(records.len(), evil.len() + 1);
     let mut texts = HashSet::new();
     for cell in records.iter().flatten() {
-        let bare = cell.trim_start_matches(|c: char| {
-            c.is_whitespace() || c.is_control() || "\"'\u{201c}\u{feff}".contains(c)
-        });
-        let formula = bare.starts_with(['=', '+', '-', '@', '\u{ff1d}']);
-        assert!(!formula || cell.starts_with('\''), "{cell:?}");
+        assert!(!is_formula(cell), "{cell:?}");
         assert!(!cell.starts_with(['\t', '\r', '\n']), "{cell:?}");
-        texts.insert(cell.strip_prefix('\'').unwrap_or(cell).to_owned());
+        texts.insert(as_said(cell));
     }
     // And what was said is still there.
-    for text in evil {
-        assert!(texts.contains(text), "{text:?}");
+    for text in &evil {
+        assert!(texts.contains(*text), "{text:?}");
+    }
+    // Whatever a program splits at, with and without an eye for quotation marks.
+    for separator in [',', ';', '\t', '|', '\n', '\r', '\u{2028}'] {
+        let blind = text.split(separator).map(str::to_owned);
+        for piece in blind.chain(split(text, separator)) {
+            assert!(!is_formula(&piece), "{separator:?}: {piece:?}");
+        }
     }
     // Where nothing reads formulas, nothing is changed.
     let (_, bytes) = export(&server, "format=jsonl").await;

@@ -6,3 +6,4 @@ mod export;
 mod harness;
 mod items;
 mod list;
+mod words;

@@ -185,7 +185,9 @@ impl Server {
     pub async fn enroll(&self) -> Device {
         let body = json!({"token": self.org.enroll_token,
             "device": {"os": "linux", "agent_version": "0.1.0", "segment": "lab"}});
-        let request = Request::post("/v1/enroll").body(Body::from(body.to_string()));
+        let request = Request::post("/v1/enroll")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()));
         let answer = self.send(request.expect("a request")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         Device {

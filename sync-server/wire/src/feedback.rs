@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use crate::IncidentKind;
 
+mod shape;
+
 /// What kind of thing is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,7 +83,8 @@ pub struct FeedbackSubmission {
     /// The steps before, as far as the person approved them: oldest first, at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub friction_trail: Vec<TrailStep>,
-    /// What the program itself added through the local SDK: JSON of at most 64 KiB.
+    /// What the program itself added through the local SDK: JSON of at most 64 KiB, its whole
+    /// numbers of 64 bits at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_state: Option<serde_json::Map<String, serde_json::Value>>,
     /// The operating system and its version.
@@ -161,7 +164,12 @@ pub struct TrailStep {
 /// A mark on the screenshot, in the picture's own pixels. What was hidden is not among
 /// them: it is burnt into the pixels before they leave the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "shape", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(
+    tag = "shape",
+    rename_all = "snake_case",
+    deny_unknown_fields,
+    try_from = "shape::Read"
+)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Shape {

@@ -15,6 +15,7 @@ mod enroll;
 mod feedback;
 mod hash;
 pub mod limits;
+mod numbers;
 mod policy;
 mod problem;
 mod record;
@@ -26,6 +27,7 @@ pub use feedback::{
     Size, Target, TrailStep,
 };
 pub use hash::{LabelHash, ParseHashError};
+pub use numbers::whole_numbers_fit;
 pub use policy::{
     AppRules, LabelAction, LabelKind, LabelRule, Organisation, PolicyAnswer, Retention, SyncRules,
 };

@@ -64,7 +64,12 @@ pub struct Organisation {
 
 /// Which programs are looked at. Patterns match the whole name; `*` stands for anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "mode", content = "apps", rename_all = "snake_case")]
+#[serde(
+    tag = "mode",
+    content = "apps",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum AppRules {
     /// Only these.
@@ -116,11 +121,11 @@ pub enum LabelKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SyncRules {
-    /// Longest time a record waits for others, in milliseconds.
+    /// Longest time a record waits for others, in milliseconds: at most a day.
     pub batch_age_ms: u64,
-    /// Most records in a batch.
+    /// Most records in a batch: 1 to 10,000.
     pub batch_records: u32,
-    /// How often the policy is asked for, in milliseconds.
+    /// How often the policy is asked for, in milliseconds: a second to a day.
     pub policy_interval_ms: u64,
 }
 

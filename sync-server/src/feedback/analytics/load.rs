@@ -265,7 +265,7 @@ pub(super) async fn tags(
     let sql = format!(
         "SELECT toString(s.tag) AS tag, sum(s.submissions) AS submissions, \
          count() OVER () AS distinct FROM {} GROUP BY s.tag \
-         ORDER BY submissions DESC, tag LIMIT {{limit:UInt32}}",
+         HAVING submissions > 0 ORDER BY submissions DESC, tag LIMIT {{limit:UInt32}}",
         source.sql
     );
     let query = source.bind(Query::read(sql), asked, org);
@@ -324,7 +324,7 @@ pub(super) async fn targets(
     let sql = format!(
         "SELECT toString(s.app) AS app, toString(s.screen) AS screen, {SUMS}, \
          count() OVER () AS distinct FROM {} GROUP BY s.app, s.screen \
-         ORDER BY submissions DESC, app, screen LIMIT {{limit:UInt32}}",
+         HAVING submissions > 0 ORDER BY submissions DESC, app, screen LIMIT {{limit:UInt32}}",
         source.sql
     );
     let query = source.bind(Query::read(sql), asked, org);

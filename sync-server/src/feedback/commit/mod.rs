@@ -27,6 +27,7 @@ use uuid::Uuid;
 use super::limits::{Limits, Rate, Who};
 use super::rows::{self, Item};
 use crate::ApiError;
+use crate::forget::Storing;
 use crate::ingest::commit::Dirty;
 use crate::metrics::{Metrics, TableLabels};
 use crate::state::count_error;
@@ -69,6 +70,8 @@ struct Job {
     item: Box<Item>,
     who: Who,
     answer: oneshot::Sender<Answer>,
+    /// Kept until it is answered.
+    _storing: Storing,
 }
 
 /// A submission that is stored, as far as its screenshot asks.
@@ -123,12 +126,13 @@ impl Submissions {
     ///
     /// # Errors
     /// 503 where too many wait or the warehouse doesn't answer.
-    pub async fn submit(&self, item: Item, who: Who) -> Answer {
+    pub async fn submit(&self, item: Item, who: Who, storing: Storing) -> Answer {
         let (answer, answered) = oneshot::channel();
         let job = Job {
             item: Box::new(item),
             who,
             answer,
+            _storing: storing,
         };
         let sent = self.jobs.lock().as_ref().map(|jobs| jobs.try_send(job));
         match sent {

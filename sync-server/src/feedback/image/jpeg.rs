@@ -4,7 +4,10 @@ use zune_core::bytestream::ZCursor;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-use super::{Fault, Kind, Picture, decode_bytes, huffman, scan};
+use super::foreign::{scan, scan_text};
+use super::frame::Form;
+use super::scans::walk;
+use super::{Fault, Kind, Picture, decode_bytes};
 
 /// Scans of a JPEG; a progressive one has some ten. Each costs a pass over all pixels.
 const SCANS_MAX: usize = 100;
@@ -27,13 +30,18 @@ pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
                 };
             }
             0xc0..=0xc2 => {
-                if picture.is_some() || data.len() < 6 {
+                let [bits, .., components] = *data.first_chunk::<6>().ok_or(Fault::Damaged)?;
+                if picture.is_some() || data.len() != 6 + 3 * usize::from(components) {
                     return Err(Fault::Damaged);
+                }
+                if bits != 8 || !matches!(components, 1 | 3 | 4) {
+                    return Err(Fault::Unsupported);
                 }
                 let height = u32::from(u16::from_be_bytes([data[1], data[2]]));
                 let width = u32::from(u16::from_be_bytes([data[3], data[4]]));
                 // The coefficients of a progressive picture are kept until its last scan.
-                let bytes_per_pixel = if marker == 0xc2 { 14 } else { 6 };
+                let kept = if marker == 0xc2 { 8 } else { 0 };
+                let bytes_per_pixel = kept + 2 * u64::from(components.max(3));
                 picture = Some(Picture {
                     kind: Kind::Jpeg,
                     width,
@@ -41,10 +49,19 @@ pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
                     decode_bytes: decode_bytes(width, height, bytes_per_pixel)?,
                 });
             }
-            0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xdc => {
-                return Err(Fault::Unsupported);
+            0xe0 if data.starts_with(b"JFIF\0") => {
+                // Of another length, a script that begins with a comment could lie here.
+                let small = data.get(12..14).ok_or(Fault::Damaged)?;
+                if data.len() != 14 + 3 * usize::from(small[0]) * usize::from(small[1]) {
+                    return Err(Fault::Damaged);
+                }
+                scan(data)?;
             }
-            0xe0..=0xef | 0xfe => scan(data)?,
+            0xe0..=0xef => scan(data)?,
+            0xfe => scan_text(data)?,
+            0xc4 | 0xdb => {}
+            0xdd if data.len() == 2 => {}
+            0xdd => return Err(Fault::Damaged),
             0xda => {
                 scans += 1;
                 if scans > SCANS_MAX {
@@ -52,7 +69,8 @@ pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
                 }
                 at = entropy_end(bytes, at).ok_or(Fault::Damaged)?;
             }
-            _ => {}
+            // Other codings, and what no picture has.
+            _ => return Err(Fault::Unsupported),
         }
     }
 }
@@ -93,10 +111,10 @@ fn entropy_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 /// Reads all of a JPEG. Pixels are made only of one whose form is rare.
 pub(super) fn decode(bytes: &[u8]) -> Result<(), Fault> {
-    match huffman::walk(bytes) {
-        // What it doesn't need, whoever makes pixels later does.
-        Some(whole) => whole.and(headers(bytes).map(drop)),
-        None => decode_pixels(bytes),
+    match walk(bytes)? {
+        // What reading doesn't need, whoever makes pixels later does.
+        Form::Plain => headers(bytes).map(drop),
+        Form::Rare => decode_pixels(bytes),
     }
 }
 

@@ -5,15 +5,18 @@
 //!
 //! **Invariant:** no memory beyond the bytes themselves is taken before the picture's
 //! size is known and allowed, and what is accepted is one still picture and nothing else:
-//! no frames, nothing behind its end, no other file in its metadata.
-//!
-//! Not seen: a progressive JPEG whose pixels were cut out before its end marker. The format
-//! has no checksum, and decoders fill what is missing with grey.
+//! no frames, nothing behind its end, no other file in it.
 
+mod chunks;
+mod foreign;
+mod frame;
 mod huffman;
+mod inflate;
 mod jpeg;
 mod png;
+mod scans;
 mod thumbnail;
+mod units;
 mod vp8l;
 mod webp;
 
@@ -21,19 +24,6 @@ use snag_wire::{Code, limits};
 
 pub use self::thumbnail::thumbnail;
 use crate::ApiError;
-
-/// How other files begin or end that could be hidden in a picture's metadata. Programs
-/// that open them look for these beyond the file's first bytes.
-const FOREIGN: [&[u8]; 8] = [
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"%PDF-",
-    b"<?php",
-    b"<script",
-    b"<html",
-    b"<!doctype",
-    b"\x7fELF",
-];
 
 /// The kinds of picture that are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,9 +76,12 @@ pub enum Fault {
     /// It has frames.
     #[error("The picture is animated. Send a still one.")]
     Animated,
-    /// Its metadata holds a file of another kind.
-    #[error("The picture's metadata holds another file. Send the picture without metadata.")]
+    /// It holds a file of another kind.
+    #[error("The picture holds another file. Save it anew as a plain PNG, without metadata.")]
     Foreign,
+    /// A part of it that pictures don't have.
+    #[error("The picture has a part that says nothing about pixels. Save it anew as a plain PNG.")]
+    Private,
     /// Too many pixels.
     #[error("The picture has more than 50 megapixels. Send it smaller.")]
     TooManyPixels,
@@ -131,8 +124,10 @@ pub fn look(bytes: &[u8]) -> Result<Picture, Fault> {
 /// Decodes all of a picture that [`look`] allowed.
 ///
 /// # Errors
-/// [`Fault::Damaged`] where its pixels can't be had.
+/// [`Fault::Damaged`] where its pixels can't be had, [`Fault::Foreign`] where another file
+/// is found in it.
 pub fn decode(bytes: &[u8], picture: &Picture) -> Result<(), Fault> {
+    foreign::scan_picture(bytes)?;
     match picture.kind {
         Kind::Png => png::decode(bytes),
         Kind::Jpeg => jpeg::decode(bytes),
@@ -147,22 +142,6 @@ fn decode_bytes(width: u32, height: u32, bytes_per_pixel: u64) -> Result<u64, Fa
         return Err(Fault::TooManyPixels);
     }
     Ok(pixels * bytes_per_pixel)
-}
-
-fn scan(metadata: &[u8]) -> Result<(), Fault> {
-    // One pass over bytes that could begin any of them.
-    for (i, byte) in metadata.iter().enumerate() {
-        if matches!(byte, b'P' | b'%' | b'<' | 0x7f)
-            && FOREIGN.iter().any(|foreign| {
-                metadata
-                    .get(i..i + foreign.len())
-                    .is_some_and(|found| found.eq_ignore_ascii_case(foreign))
-            })
-        {
-            return Err(Fault::Foreign);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The pixels of a lossless WebP, read wholly without making them.
 //!
-//! As with a JPEG (`huffman.rs`), each code is decoded, as it says where the next begins,
+//! As with a JPEG (`scans.rs`), each code is decoded, as it says where the next begins,
 //! and no pixel is kept. What depends on pixels (codes chosen by a picture of their own, as
 //! programs that try hard write them) is left to the decoder, and so is whatever looks
 //! wrong: it has the last word.
 //!
-//! **Invariant:** [`is_whole`] is true only of data that has every pixel.
+//! **Invariant:** [`is_whole`] is true only of data that has every pixel and no byte more.
 
 /// The longest code, and of codes of codes' lengths.
 const CODE_BITS: usize = 15;
@@ -22,7 +22,8 @@ const LENGTHS_ORDER: [usize; 19] = [
 /// The first so many distances name pixels of the rows above.
 const NEAR: usize = 120;
 
-/// Whether the payload of a `VP8L` chunk has all pixels of a picture.
+/// Whether the payload of a `VP8L` chunk has all pixels of a picture and nothing behind
+/// them.
 pub(super) fn is_whole(data: &[u8], width: u32, height: u32) -> bool {
     let mut padded = Vec::with_capacity(data.len() + BEYOND);
     padded.extend_from_slice(data);
@@ -34,7 +35,7 @@ pub(super) fn is_whole(data: &[u8], width: u32, height: u32) -> bool {
         left: 0,
     };
     let read = picture(&mut bits, width as usize, height as usize);
-    read.is_some() && bits.at <= data.len() * 8
+    read.is_some() && bits.at.div_ceil(8) == data.len()
 }
 
 fn picture(bits: &mut Bits<'_>, width: usize, height: usize) -> Option<()> {

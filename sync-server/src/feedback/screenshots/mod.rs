@@ -115,3 +115,15 @@ async fn stored(state: &AppState, org: &Org, id: Uuid) -> Result<Option<Stored>,
     let rows: Vec<Stored> = db::rows(&state.warehouse, query).await?;
     Ok(rows.into_iter().next())
 }
+
+/// The device that submitted an item.
+async fn submitter(state: &AppState, org: &Org, id: Uuid) -> Result<Option<Uuid>, WarehouseError> {
+    #[derive(Deserialize)]
+    struct Row {
+        device: Uuid,
+    }
+    let sql = "SELECT device FROM submissions WHERE org = {org:String} AND id = {id:UUID} LIMIT 1";
+    let query = Query::read(sql).param("org", &org.key).param("id", id);
+    let rows: Vec<Row> = db::rows(&state.warehouse, query).await?;
+    Ok(rows.first().map(|row| row.device))
+}

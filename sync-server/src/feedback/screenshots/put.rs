@@ -9,20 +9,18 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use snag_warehouse::{Query, WarehouseError};
 use snag_wire::{Code, ScreenshotAnswer, limits};
 use uuid::Uuid;
 
-use super::{After, LOCKS, stored};
+use super::{After, LOCKS, stored, submitter};
 use crate::auth::DeviceAuth;
-use crate::feedback::image::{self, Kind, Picture};
+use crate::body::header_text;
+use crate::feedback::image::{self, Kind};
 use crate::feedback::rows;
 use crate::metrics::StatusLabels;
 use crate::objects::Staged;
-use crate::orgs::Org;
-use crate::{ApiError, AppState, db};
+use crate::{ApiError, AppState};
 
 /// How much longer than a batch a picture may take to arrive.
 const PATIENCE: u32 = 2;
@@ -149,7 +147,17 @@ async fn take(
         width: picture.width,
         height: picture.height,
     };
-    let new = store(state, auth, id, &picture, (staged, bytes), &answer).await?;
+    // A client that hangs up doesn't end what has begun.
+    let picture = Judged {
+        kind: picture.kind,
+        staged,
+        bytes,
+        answer: answer.clone(),
+    };
+    let storing = tokio::spawn(store(Arc::clone(state), auth.clone(), id, picture));
+    let new = storing
+        .await
+        .map_err(|error| ApiError::internal(&error))??;
     let status = if new {
         StatusCode::CREATED
     } else {
@@ -158,22 +166,38 @@ async fn take(
     Ok((status, answer))
 }
 
+/// A picture that was judged.
+struct Judged {
+    kind: Kind,
+    /// Where it waits already.
+    staged: Option<Staged>,
+    bytes: Bytes,
+    answer: ScreenshotAnswer,
+}
+
 /// Stores a picture and its row; tells whether it is new.
 async fn store(
-    state: &Arc<AppState>,
-    auth: &DeviceAuth,
+    state: Arc<AppState>,
+    auth: DeviceAuth,
     id: Uuid,
-    picture: &Picture,
-    (staged, bytes): (Option<Staged>, Bytes),
-    answer: &ScreenshotAnswer,
+    picture: Judged,
 ) -> Result<bool, ApiError> {
+    let Judged {
+        kind,
+        staged,
+        bytes,
+        answer,
+    } = picture;
     let shared = &state.screenshots;
     let hash = answer.sha256.as_str();
     let _alone = shared.locks[id.as_u128() as usize % LOCKS].lock().await;
+    // Either may have been deleted while the picture arrived.
+    let storing = state.gone.store(auth.org.id, &[auth.device, id]);
+    let _storing = storing.ok_or_else(not_found)?;
     let before = match state.submissions.recent(auth.org.id, id) {
         // This process stored the submission and no screenshot since.
         Some(known) if !known.has_screenshot => None,
-        _ => stored(state, &auth.org, id).await?,
+        _ => stored(&state, &auth.org, id).await?,
     };
     if let Some(before) = &before
         && before.hash != hash
@@ -195,7 +219,7 @@ async fn store(
     staged.publish(auth.org.id, hash).await?;
     state.submissions.note_screenshot(auth.org.id, id);
     let now_ms = state.now().as_millisecond();
-    let row = rows::screenshot(&auth.org, id, answer, picture.kind.media_type(), now_ms);
+    let row = rows::screenshot(&auth.org, id, &answer, kind.media_type(), now_ms);
     state.warehouse.insert("screenshots", row).await?;
     state.metrics.screenshot_bytes.inc_by(answer.size_bytes);
     let after = After {
@@ -212,13 +236,12 @@ async fn store(
 /// The kind that the request claims; `None` where it leaves that to the bytes.
 fn claimed_kind(headers: &HeaderMap) -> Result<Option<Kind>, ApiError> {
     let unsupported = |detail| Err(ApiError::new(Code::UnsupportedMediaType, detail));
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if text(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity"))
+    if header_text(headers, header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"))
     {
         return unsupported("Send the picture's bytes without `Content-Encoding`.");
     }
-    let media_type = text(header::CONTENT_TYPE)
+    let media_type = header_text(headers, header::CONTENT_TYPE)
         .unwrap_or_default()
         .split(';')
         .next()
@@ -271,16 +294,4 @@ async fn read_body(request: Request, patience: Duration) -> Result<Bytes, ApiErr
             "The picture broke off. Send it again.",
         )),
     }
-}
-
-/// The device that submitted an item.
-async fn submitter(state: &AppState, org: &Org, id: Uuid) -> Result<Option<Uuid>, WarehouseError> {
-    #[derive(Deserialize)]
-    struct Row {
-        device: Uuid,
-    }
-    let sql = "SELECT device FROM submissions WHERE org = {org:String} AND id = {id:UUID} LIMIT 1";
-    let query = Query::read(sql).param("org", &org.key).param("id", id);
-    let rows: Vec<Row> = db::rows(&state.warehouse, query).await?;
-    Ok(rows.first().map(|row| row.device))
 }

@@ -11,7 +11,7 @@ use snag_wire::Code;
 use uuid::Uuid;
 
 use super::follow::make_thumbnail;
-use super::{Stored, stored};
+use super::{Stored, stored, submitter};
 use crate::auth::Viewer;
 use crate::{ApiError, AppState, audit};
 
@@ -102,9 +102,14 @@ async fn seen(
     thumbnail: bool,
 ) -> Result<(Uuid, Stored), ApiError> {
     let id = crate::feedback::acts::item_id(id)?;
-    let stored = stored(state, &actor.org, id)
-        .await?
-        .ok_or_else(|| ApiError::new(Code::NotFound, "There is no screenshot of this item."))?;
+    let none = || ApiError::new(Code::NotFound, "There is no screenshot of this item.");
+    let (stored, submitter) = tokio::try_join!(
+        stored(state, &actor.org, id),
+        submitter(state, &actor.org, id)
+    )?;
+    // A picture may outlast its item by minutes, where another server took it while the item was deleted.
+    submitter.ok_or_else(none)?;
+    let stored = stored.ok_or_else(none)?;
     let act = audit::Act {
         action: "screenshot.read",
         target: &id.to_string(),

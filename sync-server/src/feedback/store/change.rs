@@ -44,6 +44,9 @@ impl Status {
     }
 }
 
+/// Tags that an item may have.
+pub const TAGS_MAX: usize = 50;
+
 /// What to change of an item; what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {

@@ -17,7 +17,7 @@ use snag_warehouse::{Query, WarehouseError};
 use tokio::sync::{Mutex as Gate, OwnedMutexGuard, Semaphore, oneshot};
 use uuid::Uuid;
 
-pub use self::change::{Change, Current, Status};
+pub use self::change::{Change, Current, Status, TAGS_MAX};
 use self::change::{changed_by, difference};
 use super::thread;
 use crate::auth::Actor;
@@ -40,7 +40,7 @@ pub enum Outcome {
     NotFound,
     /// It has another version than the one that the change was made for.
     Conflict(Current),
-    /// It can't be merged so; why.
+    /// It can't be merged so, or would have too many tags; why.
     Refused(&'static str),
 }
 
@@ -261,6 +261,11 @@ async fn commit(
                 continue;
             }
             let mut after = changed_by(before, &act.change);
+            // One that has more from before may lose some of them.
+            if after.tags.len() > TAGS_MAX.max(before.tags.len()) {
+                of_act.push((*id, Outcome::Refused("an item has at most 50 tags")));
+                continue;
+            }
             let mut detail = difference(before, &after);
             if let Some(post) = &act.post {
                 let (notes, replies) = counts.get(id).copied().unwrap_or_default();

@@ -7,9 +7,10 @@
 use jiff::Timestamp;
 use serde::Deserialize as _;
 use sha2::{Digest as _, Sha256};
-use snag_wire::{Code, FeedbackSubmission, Point, Shape, Size, limits};
+use snag_wire::{Code, FeedbackSubmission, Point, Shape, Size, limits, whole_numbers_fit};
 
 use crate::ApiError;
+use crate::json::Strict;
 
 /// How a product is named where the device doesn't say.
 const DEFAULT_PRODUCT: &str = "default";
@@ -52,6 +53,13 @@ pub fn read(json: &[u8], now: Timestamp) -> Result<Checked, ApiError> {
     }
     let mut submission = parse(json)?;
     check(&submission, now)?;
+    // Of all fields, only a program's own state takes a number that large.
+    if !whole_numbers_fit(json) {
+        return Err(wrong(
+            "app_state",
+            "`app_state` has a whole number of more than 64 bits, which couldn't be kept exactly. Send it as text.",
+        ));
+    }
     if submission.product.is_empty() {
         DEFAULT_PRODUCT.clone_into(&mut submission.product);
     }
@@ -70,7 +78,7 @@ fn parse(json: &[u8]) -> Result<FeedbackSubmission, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
-    let submission = FeedbackSubmission::deserialize(tracked).map_err(|error| {
+    let submission = FeedbackSubmission::deserialize(Strict(tracked)).map_err(|error| {
         let path = track.path().to_string();
         let mut said: String = error
             .to_string()
@@ -121,6 +129,24 @@ fn field_of(path: &str, said: &str) -> Option<String> {
 
 fn wrong(field: impl Into<String>, detail: impl Into<String>) -> ApiError {
     ApiError::invalid_body(detail).with_field(field)
+}
+
+/// Whether people's words have a character that is none of theirs. Lines and tabs are how
+/// they write; other control characters are not.
+pub(super) fn has_controls(words: &str) -> bool {
+    words
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// What is wrong with a tag.
+pub(super) fn tag_fault(tag: &str) -> Option<&'static str> {
+    if !(1..=limits::TAG_CHARS_MAX).contains(&tag.chars().count())
+        || tag.chars().any(char::is_control)
+    {
+        return Some("A tag has 1 to 40 characters, none of them a control character.");
+    }
+    (tag.trim() != tag).then_some("A tag doesn't begin or end with a space.")
 }
 
 /// A text of one line.
@@ -220,11 +246,9 @@ fn check(submission: &FeedbackSubmission, now: Timestamp) -> Result<(), ApiError
 
 fn check_words(submission: &FeedbackSubmission) -> Result<(), ApiError> {
     let words = &submission.description;
-    // Lines and tabs are how people write; other control characters are not.
-    let foreign = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     if words.trim().is_empty()
         || words.chars().count() > limits::DESCRIPTION_CHARS_MAX
-        || words.chars().any(foreign)
+        || has_controls(words)
     {
         return Err(wrong(
             "description",
@@ -242,9 +266,8 @@ fn check_words(submission: &FeedbackSubmission) -> Result<(), ApiError> {
     }
     for (i, tag) in submission.tags.iter().enumerate() {
         let field = format!("tags[{i}]");
-        line(&field, tag, 1..=limits::TAG_CHARS_MAX)?;
-        if tag.trim() != tag {
-            return Err(wrong(field, "A tag doesn't begin or end with a space."));
+        if let Some(fault) = tag_fault(tag) {
+            return Err(wrong(field, fault));
         }
         if submission.tags[..i].contains(tag) {
             return Err(wrong(field, "The tag is given twice."));

@@ -61,6 +61,30 @@ fn a_whole_submission_is_taken() {
 }
 
 #[test]
+fn a_state_keeps_its_numbers_or_is_refused() {
+    let with_state = |state: &str| {
+        let whole = whole().to_string();
+        let state = whole.replace(r#""rows":12"#, state);
+        assert_ne!(state, whole);
+        read(state.as_bytes(), NOW.parse().unwrap())
+    };
+    for number in ["18446744073709551615", "-9223372036854775808", "0.25"] {
+        let checked = with_state(&format!(r#""rows":{number}"#)).unwrap();
+        let kept = serde_json::to_string(&checked.submission.app_state).unwrap();
+        assert!(kept.contains(&format!(r#""rows":{number}"#)), "{kept}");
+    }
+    for number in [
+        "18446744073709551616",
+        "-9223372036854775809",
+        "[1,123456789012345678901]",
+    ] {
+        let error = with_state(&format!(r#""rows":{number}"#)).unwrap_err();
+        assert_eq!(error.field(), Some("app_state"), "{number}");
+    }
+    with_state(r#""rows":"123456789012345678901""#).unwrap();
+}
+
+#[test]
 fn the_least_is_enough() {
     let least = json!({"id": "0190d0c0-0000-7000-8000-000000000001", "category": "praise",
         "created_at": "2026-11-20T12:00:00+01:00", "description": "x"});

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::Request;
 use flate2::bufread::MultiGzDecoder;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use snag_wire::{Code, limits};
 
@@ -25,6 +25,32 @@ const KEPT_BYTES: usize = 4 << 20;
 /// How much is unpacked between two looks at the limits.
 const STEP_BYTES: usize = 64 << 10;
 
+/// What a route takes as a body of JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Takes {
+    /// Longest body, as it is sent.
+    bytes_max: usize,
+    /// Whether it may be packed.
+    gzip: bool,
+}
+
+impl Takes {
+    /// What programs send, packed or not.
+    pub const GZIP: Self = Self {
+        bytes_max: limits::BODY_BYTES_MAX,
+        gzip: true,
+    };
+
+    /// What people say through a program: not packed, at most `bytes_max`.
+    #[must_use]
+    pub const fn plain(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            gzip: false,
+        }
+    }
+}
+
 /// A body as it was sent.
 #[derive(Debug)]
 pub struct Packed {
@@ -38,16 +64,16 @@ pub struct Packed {
 /// # Errors
 /// 408 where it doesn't arrive in time, 413 where it is too large, 415 where it is in
 /// a type or encoding that isn't taken, 400 where the connection broke.
-pub async fn read(request: Request, patience: Duration) -> Result<Packed, ApiError> {
-    let gzip = is_gzip(request.headers())?;
+pub async fn read(request: Request, patience: Duration, takes: Takes) -> Result<Packed, ApiError> {
+    let gzip = is_gzip(request.headers(), takes)?;
     let declared = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|bytes| bytes > limits::BODY_BYTES_MAX as u64) {
+    if declared.is_some_and(|bytes| bytes > takes.bytes_max as u64) {
         return Err(too_large());
     }
-    let body = Limited::new(request.into_body(), limits::BODY_BYTES_MAX);
+    let body = Limited::new(request.into_body(), takes.bytes_max);
     let bytes = tokio::time::timeout(patience, body.collect())
         .await
         .map_err(|_| {
@@ -67,9 +93,20 @@ pub async fn read(request: Request, patience: Duration) -> Result<Packed, ApiErr
     Ok(Packed { bytes, gzip })
 }
 
-fn is_gzip(headers: &HeaderMap) -> Result<bool, ApiError> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let media_type = text(header::CONTENT_TYPE)
+/// A header that is given once; what can't be read or is given twice is nothing that
+/// anybody takes.
+pub(crate) fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    Some(match values.next() {
+        None => first.to_str().unwrap_or("?").trim(),
+        Some(_) => "?",
+    })
+}
+
+fn is_gzip(headers: &HeaderMap, takes: Takes) -> Result<bool, ApiError> {
+    // A form of another site can't send this type without asking first.
+    let media_type = header_text(headers, header::CONTENT_TYPE)
         .unwrap_or_default()
         .split(';')
         .next()
@@ -78,16 +115,20 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, ApiError> {
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(ApiError::new(
             Code::UnsupportedMediaType,
-            "Send `Content-Type: application/json`.",
+            "Send the body as `Content-Type: application/json`.",
         ));
     }
-    match text(header::CONTENT_ENCODING).map(str::trim) {
+    match header_text(headers, header::CONTENT_ENCODING) {
         None => Ok(false),
         Some(encoding) if encoding.eq_ignore_ascii_case("identity") => Ok(false),
-        Some(encoding) if encoding.eq_ignore_ascii_case("gzip") => Ok(true),
+        Some(encoding) if takes.gzip && encoding.eq_ignore_ascii_case("gzip") => Ok(true),
         Some(_) => Err(ApiError::new(
             Code::UnsupportedMediaType,
-            "Send `Content-Encoding: gzip` or none.",
+            if takes.gzip {
+                "Send `Content-Encoding: gzip` or none."
+            } else {
+                "Send the body without `Content-Encoding`."
+            },
         )),
     }
 }
@@ -95,7 +136,7 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, ApiError> {
 fn too_large() -> ApiError {
     ApiError::new(
         Code::TooLarge,
-        "The body is too large. Send less at once; records in several batches.",
+        "The body is too large. Send less at once, records in several batches.",
     )
 }
 
