@@ -39,7 +39,10 @@ pub struct Status {
     pub left_out: BTreeMap<String, u64>,
     /// Records that wait to be sent.
     pub waiting_records: u64,
-    /// What they take, in bytes.
+    /// Feedback that waits to be sent.
+    #[serde(default)]
+    pub waiting_feedback: u64,
+    /// What the records take, in bytes.
     pub waiting_bytes: u64,
     /// Records that the server refused, kept to be looked at.
     pub dead_letters: u64,
@@ -97,12 +100,17 @@ impl Status {
                 reason.replace('_', " ")
             ));
         }
-        lines.push(match self.waiting_records {
-            0 => "Nothing waits to be sent.".to_owned(),
-            n => format!(
-                "{n} records wait to be sent ({} KB).",
-                self.waiting_bytes.div_ceil(1024)
-            ),
+        lines.push(match (self.waiting_records, self.waiting_feedback) {
+            (0, 0) => "Nothing waits to be sent.".to_owned(),
+            (0, said) => format!("{said} of what was said wait to be sent."),
+            (records, said) => {
+                let size_kb = self.waiting_bytes.div_ceil(1024);
+                let records = format!("{records} records wait to be sent ({size_kb} KB)");
+                match said {
+                    0 => format!("{records}."),
+                    _ => format!("{records}, and {said} of what was said."),
+                }
+            }
         });
         if let Some(at) = self.sync.last_success_at {
             lines.push(format!("The server last answered {}.", ago(at, now)));

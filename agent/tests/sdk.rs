@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use snag_agent::config::Paths;
 use snag_agent::desktop::settings::Managed;
-use snag_agent::host::{Host, HostEvent, HostOptions};
+use snag_agent::host::{Host, HostEvent, HostOptions, Opening};
 use snag_agent::sdk::Access;
 
 async fn start(folder: &Path) -> (Host, Access) {
@@ -92,6 +92,11 @@ async fn strangers_are_kept_out() {
                 (access.token.clone(), access.token[..63].to_owned(), 401),
                 (access.token.clone(), format!("{}0", access.token), 401),
                 ("Bearer".to_owned(), "Basic".to_owned(), 401),
+                ("Bearer ".to_owned(), "Bearer".to_owned(), 401),
+                ("Bearer ".to_owned(), String::new(), 401),
+                // The scheme's name is the same in any case.
+                ("Bearer".to_owned(), "bearer".to_owned(), 202),
+                ("Bearer ".to_owned(), "BEARER  ".to_owned(), 202),
                 ("application/json".to_owned(), "text/plain".to_owned(), 415),
             ] {
                 let answer = raw(access.port, &good.replacen(&wrong, &with, 1));
@@ -174,6 +179,8 @@ async fn senseless_bodies_and_too_much() {
             ("/v1/screen", r#"{"name": "Invoices"}"#, 202),
             ("/v1/event", long.as_str(), 400),
             ("/v1/state", r#"{"a": {"b": [1, 2]}}"#, 202),
+            ("/v1/state", r#"{"a": 18446744073709551615}"#, 202),
+            ("/v1/state", r#"{"a": [18446744073709551616]}"#, 400),
             ("/v1/state", "[1]", 400),
             ("/v1/state", "{", 400),
             ("/v1/feedback/open", "{}", 202),
@@ -186,8 +193,17 @@ async fn senseless_bodies_and_too_much() {
         assert_eq!(fits.len(), 64 << 10);
         assert_eq!(post("/v1/state", &fits), 202);
         assert_eq!(post("/v1/state", &format!("{fits} ")), 413);
-        let statuses: Vec<u16> = (0..4).map(|_| post("/v1/feedback/open", "{}")).collect();
-        assert!(statuses.contains(&429), "{statuses:?}");
+        // One was opened above; three at once are taken.
+        let open = || raw(access.port, &request(&access, "/v1/feedback/open", "", "{}"));
+        let statuses = [open(), open()].map(|answer| status(&answer));
+        assert_eq!(statuses, [202, 202]);
+        let answer = open();
+        assert_eq!(status(&answer), 429, "{answer}");
+        let head = answer.to_lowercase();
+        let wait = head.split("retry-after: ").nth(1).and_then(|rest| rest.lines().next());
+        let wait: u64 = wait.expect("a wait").parse().expect("seconds");
+        assert!((15..=20).contains(&wait), "one more each 20 s: {answer}");
+        assert!(answer.contains(&format!("wait {wait} seconds")), "{answer}");
         let get = format!(
             "GET /v1/task HTTP/1.1\r\nConnection: close\r\nHost: localhost:{}\r\nAuthorization: Bearer {}\r\n\r\n",
             access.port, access.token
@@ -196,6 +212,53 @@ async fn senseless_bodies_and_too_much() {
     })
     .await
     .unwrap();
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_the_person_put_nothing_into_takes_what_is_asked_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, access) = start(folder.path()).await;
+    let ask = async |body: &str| {
+        let request = request(&access, "/v1/feedback/open", "", body);
+        let port = access.port;
+        let answer = tokio::task::spawn_blocking(move || raw(port, &request));
+        assert_eq!(status(&answer.await.unwrap()), 202, "{body}");
+        host.feedback_open(host.take_opening()).await
+    };
+    let first = ask(r#"{"app": "erp", "url": "erp://1", "description": "The old words"}"#).await;
+    assert_eq!(first.draft.description, "The old words");
+    // The window keeps what it shows, which is no word of the person's.
+    host.feedback_save_draft(first.draft.clone()).unwrap();
+    let next = ask(r#"{"app": "erp", "description": "The new words"}"#).await;
+    assert_eq!(next.draft.description, "The new words");
+    assert_eq!(
+        next.draft.id, first.draft.id,
+        "the open form, not another one"
+    );
+    let other = ask(r#"{"app": "mail"}"#).await;
+    assert_eq!(
+        (other.app.as_str(), other.draft.description.as_str()),
+        ("mail", "")
+    );
+    let body = host.feedback_preview(&other.draft).unwrap().json;
+    assert!(!body.contains("erp"), "nothing of another program: {body}");
+
+    // Closed untouched, it isn't there when the person opens the form.
+    let program = Opening {
+        description: Some("A program's".into()),
+        ..Opening::default()
+    };
+    let filled = host.feedback_open(program.clone()).await;
+    assert_eq!(filled.draft.description, "A program's");
+    host.feedback_close();
+    let own = host.feedback_open(Opening::default()).await;
+    assert_eq!(own.draft.description, "");
+    let mut draft = own.draft;
+    draft.description = "The person's".into();
+    host.feedback_save_draft(draft).unwrap();
+    let kept = host.feedback_open(program).await;
+    assert_eq!(kept.draft.description, "The person's");
     host.stop().await;
 }
 

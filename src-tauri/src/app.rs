@@ -1,9 +1,12 @@
 //! The app as a whole: one host, one tray, windows on demand.
 //!
 //! **Invariants:** the tray is there before the host is, so that a slow disk doesn't hide the app; nothing is
-//! captured before the host says so; the process ends only after the host has stored what it had.
+//! captured before the host says so; the process ends only after the host has stored what it had, and only from the
+//! thread that runs the toolkit: another one would end it in the middle of what the toolkit does.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -74,6 +77,8 @@ enum ToToolkit {
     },
     /// End the process.
     End,
+    /// End the process: the host can't start, for this reason.
+    Failed(String),
 }
 
 impl App {
@@ -146,30 +151,28 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
 
     // The host starts while the toolkit does.
     let (started, host) = watch::channel(None);
-    let paths = start.paths.clone();
+    let (toolkit, told) = mpsc::unbounded_channel();
     let own = OwnProcesses::default();
     let options = HostOptions {
         own_processes: own.clone(),
         ..HostOptions::app()
     };
+    let starting = runtime.spawn(Host::start(start.paths.clone(), options));
+    let failing = toolkit.clone();
     runtime.spawn(async move {
-        match Host::start(paths, options).await {
-            Ok(host) => drop(started.send(Some(host))),
-            Err(error) => {
-                // IT's file can't be followed, or the folder is another agent's: not to be gone past.
-                let sentence = format!("Snag can't start: {}", with_causes(&error));
-                let told = tokio::task::spawn_blocking(move || notices::cannot_start(&sentence));
-                if let Err(error) = told.await {
-                    tracing::error!(%error, "the person wasn't told");
-                }
-                std::process::exit(1);
-            }
+        let reason = match starting.await {
+            Ok(Ok(host)) => return drop(started.send(Some(host))),
+            // IT's file can't be followed, or the folder is another agent's: not to be gone past.
+            Ok(Err(error)) => with_causes(&error),
+            Err(error) => with_causes(&error),
+        };
+        if failing.send(ToToolkit::Failed(reason)).is_err() {
+            tracing::debug!("the toolkit has ended");
         }
     });
 
     gtk::init().map_err(|error| format!("the desktop gives no windows: {error}"))?;
     let language = Language::of_setting("system");
-    let (toolkit, told) = mpsc::unbounded_channel();
     let app = Arc::new(App {
         host,
         words: Mutex::new((language, Arc::new(Words::of(language)))),
@@ -194,16 +197,26 @@ pub fn run(start: Start, first: First) -> Result<(), String> {
         })
         .map_err(|error| format!("the system gives no threads: {error}"))?;
     runtime.spawn(follow(Arc::clone(&app), tray.is_some()));
-    runtime.spawn(told_to_stop(app));
-    gtk::glib::MainContext::default().spawn_local(serve_toolkit(tray, told));
+    runtime.spawn(told_to_stop(Arc::clone(&app)));
+    let ended = Rc::new(RefCell::new(Ok(())));
+    let serving = Rc::clone(&ended);
+    gtk::glib::MainContext::default().spawn_local(async move {
+        let how = serve_toolkit(tray, told).await;
+        *serving.borrow_mut() = how;
+        gtk::main_quit();
+    });
     gtk::main();
+    app.windows.end();
     // What still waits for the network or for a click on a notification is let go.
     runtime.shutdown_background();
-    Ok(())
+    ended.replace(Ok(()))
 }
 
-/// Does what the other threads tell the toolkit's.
-async fn serve_toolkit(mut tray: Option<Tray>, mut told: mpsc::UnboundedReceiver<ToToolkit>) {
+/// Does what the other threads tell the toolkit's, until the process is to end: an error is why it couldn't start.
+async fn serve_toolkit(
+    mut tray: Option<Tray>,
+    mut told: mpsc::UnboundedReceiver<ToToolkit>,
+) -> Result<(), String> {
     while let Some(message) = told.recv().await {
         match message {
             ToToolkit::Say {
@@ -219,10 +232,10 @@ async fn serve_toolkit(mut tray: Option<Tray>, mut told: mpsc::UnboundedReceiver
                 }
             }
             ToToolkit::End => break,
+            ToToolkit::Failed(reason) => return Err(reason),
         }
     }
-    drop(tray);
-    gtk::main_quit();
+    Ok(())
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
@@ -270,14 +283,8 @@ fn before_the_host() -> Overview {
 /// Follows the host for as long as the app runs: the tray, the windows, what it was started for.
 async fn follow(app: Arc<App>, has_icon: bool) {
     // A computer that has just been switched on may take its time, and the icon is there.
+    // Where it can't start the toolkit was told why.
     let Some(host) = app.host_at_last().await else {
-        let sentence = format!("Snag can't start: {}", app.words().sentence(&not_ready()));
-        if let Err(error) =
-            tokio::task::spawn_blocking(move || notices::cannot_start(&sentence)).await
-        {
-            tracing::error!(%error, "the person wasn't told");
-        }
-        quit(&app);
         return;
     };
     let mut changes = host.watch_settings();
@@ -317,7 +324,11 @@ async fn follow(app: Arc<App>, has_icon: bool) {
                 follow_settings(&app, &host, &settings, &now);
                 settings = now;
             }
-            _ = words.tick() => say_in_tray(&app, &host.overview(), false),
+            // What the windows show: whoever follows the host is told of anything else.
+            _ = words.tick() => {
+                let overview = overviews.borrow().clone();
+                say_in_tray(&app, &overview, false);
+            }
         }
     }
 }
@@ -440,7 +451,8 @@ fn follow_settings(app: &Arc<App>, host: &Host, before: &Settings, now: &Setting
         let theme = now.theme.value;
         app.windows.tell(&ToWindows::Look { theme }, &[]);
     }
-    app.windows.emit("settings", now);
+    let shown = autostart::shown(&app.start, now.clone(), host);
+    app.windows.emit("settings", &shown);
     if now.form_ready.value != before.form_ready.value {
         ready::look(app, host);
     }
@@ -456,7 +468,6 @@ pub fn quit(app: &Arc<App>) {
         if let Some(host) = ending.host_now() {
             host.stop().await;
         }
-        ending.windows.end();
         ending.tell_toolkit(ToToolkit::End);
     });
 }

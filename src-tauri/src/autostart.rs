@@ -5,24 +5,23 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use snag_agent::desktop::view::Sentence;
+use snag_agent::desktop::view::{Sentence, Settings};
 use snag_agent::host::Host;
 
 use crate::app::{App, Start};
 use crate::words::sentence;
 
-/// The entry's name.
-const ENTRY: &str = "Snag.desktop";
+/// What an entry's name begins with.
+const ENTRY: &str = "Snag";
 
 /// Makes it as the setting says.
 ///
 /// # Errors
 /// When the entry can't be written or removed.
 pub fn set(app: &App, wanted: bool) -> Result<(), Sentence> {
-    let made = folder().and_then(|folder| {
-        let path = folder.join(ENTRY);
+    let made = path(&app.start).and_then(|path| {
         if wanted {
-            write(&folder, &path, &entry(&app.start))
+            write(&path, &entry_of(&app.start))
         } else {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -34,24 +33,77 @@ pub fn set(app: &App, wanted: bool) -> Result<(), Sentence> {
 }
 
 /// At the start: the setting is what holds, once the person has read the first page. A folder of its own is a
-/// trial, which leaves the session as it is; and an entry that is there stays as the session's own settings left it,
-/// which may have switched it off.
+/// trial, which leaves the session as it is until the person says otherwise; and an entry that is there stays as the
+/// session's own settings left it, which may have switched it off.
 pub fn follow_setting(app: &Arc<App>, host: &Host) {
-    use snag_agent::desktop::view::CaptureState::{NotAcknowledged, NotEnrolled};
-    if app.start.named_folder.is_some()
-        || matches!(host.overview().capture, NotAcknowledged | NotEnrolled)
-    {
+    if !follows(&app.start, host) {
         return;
     }
     let wanted = host.settings().autostart.value;
-    if wanted && folder().is_ok_and(|folder| folder.join(ENTRY).exists()) {
-        return;
-    }
-    if let Err(sentence) = set(app, wanted) {
+    let is_there = || path(&app.start).is_ok_and(|path| path.exists());
+    if !(wanted && is_there())
+        && let Err(sentence) = set(app, wanted)
+    {
         tracing::warn!(
             key = sentence.key,
             "starting with the computer couldn't be changed"
         );
+    }
+    // What the windows show is what is so.
+    app.windows
+        .emit("settings", &shown(&app.start, host.settings(), host));
+}
+
+/// Whether the setting is followed by itself.
+fn follows(start: &Start, host: &Host) -> bool {
+    use snag_agent::desktop::view::CaptureState::{NotAcknowledged, NotEnrolled};
+    start.named_folder.is_none()
+        && !matches!(host.overview().capture, NotAcknowledged | NotEnrolled)
+}
+
+/// The settings as they are shown: whether this Snag starts with the computer is what the session will do, not what is
+/// wished for. Before the first page was read, the wish is all there is.
+#[must_use]
+pub fn shown(start: &Start, mut settings: Settings, host: &Host) -> Settings {
+    if start.named_folder.is_some() || follows(start, host) {
+        settings.autostart.value = path(start).is_ok_and(|path| starts(&path, &entry_of(start)));
+    }
+    settings
+}
+
+/// Whether the session starts by the entry at this path what `entry` would start.
+fn starts(path: &Path, entry: &str) -> bool {
+    let command = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("Exec="));
+        line.map(str::to_owned)
+    };
+    let Ok(found) = std::fs::read_to_string(path) else {
+        return false;
+    };
+    // How sessions' own settings switch an entry off.
+    let is_off = found.lines().any(|line| {
+        let line = line.replace(' ', "").to_ascii_lowercase();
+        line == "hidden=true" || line == "x-gnome-autostart-enabled=false"
+    });
+    !is_off && command(&found) == command(entry)
+}
+
+/// Where the entry of this Snag is. One with a folder of its own has an entry of its own, and leaves the other alone.
+fn path(start: &Start) -> io::Result<PathBuf> {
+    Ok(folder()?.join(name(start.named_folder.as_deref())))
+}
+
+fn name(named_folder: Option<&Path>) -> String {
+    match named_folder {
+        None => format!("{ENTRY}.desktop"),
+        Some(named) => {
+            let named = named.to_string_lossy();
+            let plain = |sign: char| if sign.is_alphanumeric() { sign } else { '-' };
+            // The end tells folders apart, and a file's name has a bound.
+            let signs: Vec<char> = named.chars().map(plain).collect();
+            let end: String = signs[signs.len().saturating_sub(60)..].iter().collect();
+            format!("{ENTRY}{end}.desktop")
+        }
     }
 }
 
@@ -67,10 +119,14 @@ fn folder() -> io::Result<PathBuf> {
         .ok_or_else(|| io::Error::other("this environment has no home folder"))
 }
 
+fn entry_of(start: &Start) -> String {
+    entry(&start.program, start.named_folder.as_deref())
+}
+
 /// The session starts the app hidden: a window that nobody asked for is in the way.
-fn entry(start: &Start) -> String {
-    let mut command = format!("{} --hidden", quoted(&start.program));
-    if let Some(folder) = &start.named_folder {
+fn entry(program: &Path, named_folder: Option<&Path>) -> String {
+    let mut command = format!("{} --hidden", quoted(program));
+    if let Some(folder) = named_folder {
         command.push_str(" --data-dir ");
         command.push_str(&quoted(folder));
     }
@@ -96,7 +152,8 @@ fn quoted(path: &Path) -> String {
 }
 
 /// Whole or not at all.
-fn write(folder: &Path, path: &Path, content: &str) -> io::Result<()> {
+fn write(path: &Path, content: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(content.as_bytes())?;
@@ -123,9 +180,42 @@ mod tests {
             folder.path().join("autostart/x"),
         );
         for content in ["a longer one", "two"] {
-            write(&inner, &path, content).expect("written");
+            write(&path, content).expect("written");
             assert_eq!(std::fs::read_to_string(&path).expect("text"), content);
         }
         assert_eq!(std::fs::read_dir(&inner).expect("a folder").count(), 1);
+    }
+
+    fn of(named: Option<&str>) -> String {
+        entry(Path::new("/opt/snag/snag-desktop"), named.map(Path::new))
+    }
+
+    #[test]
+    fn only_the_entry_of_this_snag_that_is_on_starts_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("Snag.desktop");
+        let ours = of(None);
+        assert!(!starts(&path, &ours), "there is none");
+        write(&path, &ours).expect("written");
+        assert!(starts(&path, &ours));
+        let trial = of(Some("/tmp/a trial"));
+        assert!(!starts(&path, &trial), "it starts another Snag");
+        for off in ["Hidden=true", "X-GNOME-Autostart-enabled = False"] {
+            write(&path, &format!("{ours}{off}\n")).expect("written");
+            assert!(!starts(&path, &ours), "{off}");
+        }
+        write(&path, &format!("{ours}Hidden=false\n")).expect("written");
+        assert!(starts(&path, &ours));
+    }
+
+    #[test]
+    fn a_folder_of_its_own_has_an_entry_of_its_own() {
+        assert_eq!(name(None), "Snag.desktop");
+        assert_eq!(
+            name(Some(Path::new("/tmp/a trial"))),
+            "Snag-tmp-a-trial.desktop"
+        );
+        let long = "/ü".repeat(300);
+        assert!(name(Some(Path::new(&long))).len() < 200);
     }
 }

@@ -161,7 +161,7 @@ pub async fn answer(app: &Arc<App>, command: &str, arguments: &[u8]) -> Result<A
             on_disk(host, move |host| host.export_json(&path)).await?;
             json(&named)
         }
-        "settings" => json(&host.settings()),
+        "settings" => json(&autostart::shown(&app.start, host.settings(), &host)),
         "change_settings" => json(&change_settings(app, host, given.take("change")?).await?),
         "shortcut_press" => json(&shortcut::press(app).await?),
         "shortcut_press_end" => {
@@ -196,7 +196,7 @@ async fn change_settings(
     let told = change.clone();
     let changed = on_disk(host.clone(), move |host| host.change_settings(&told)).await;
     match changed {
-        Ok(settings) => Ok(settings),
+        Ok(settings) => Ok(autostart::shown(&app.start, settings, &host)),
         Err(sentence) => {
             // What isn't kept doesn't hold.
             shortcut::apply_at_start(app, &before.shortcut.value);

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`app`] | how the parts come up, work together and end |
 //! | [`instance`] | that there is one app for each folder |
-//! | [`tray`], [`tray_words`], [`mark`] | the icon: how it is shown, what it says, how it is drawn |
+//! | [`tray`], [`indicator`], [`tray_words`], [`mark`] | the icon: its menu, how it is shown, what it says, how it is drawn |
 //! | [`window`] | the windows that there are |
 //! | [`windows_process`] | the process that draws them, as the app sees it |
 //! | [`channel`] | what the two say to each other |
@@ -28,6 +28,7 @@ pub mod autostart;
 pub mod channel;
 pub mod commands;
 pub mod feedback;
+pub mod indicator;
 pub mod instance;
 #[cfg(target_os = "linux")]
 pub mod libraries;

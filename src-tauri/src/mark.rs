@@ -134,6 +134,20 @@ fn distance(points: &[Point], at: Point) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
+/// The same as a PNG.
+///
+/// # Errors
+/// When it can't be encoded.
+pub fn png(icon: Icon, size: u32, ink: Ink) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, size, size);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder
+        .write_header()
+        .and_then(|mut writer| writer.write_image_data(&draw(icon, size, ink)))?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -148,14 +162,7 @@ mod tests {
     ];
 
     fn png(icon: Icon, size: u32, ink: Ink) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, size, size);
-        encoder.set_color(png::ColorType::Rgba);
-        encoder
-            .write_header()
-            .and_then(|mut writer| writer.write_image_data(&draw(icon, size, ink)))
-            .expect("memory takes it");
-        bytes
+        super::png(icon, size, ink).expect("memory takes it")
     }
 
     /// A Windows icon may hold a PNG: a header of 22 bytes, then the picture.

@@ -57,6 +57,19 @@ fn tell(app: &Arc<App>, host: &Host, event: HostEvent) {
             app: name,
         } => ask(app, host, occasion, name),
         HostEvent::OpenFeedback => feedback::open(app, host.take_opening()),
+        HostEvent::FeedbackKept { why } => show(
+            app,
+            Notice {
+                title: words.say("notify.kept_title", &[]),
+                body: match why.key.as_str() {
+                    "problem.offline" => words.say("notify.kept_body", &[]),
+                    "problem.not_enrolled" => words.say("notify.kept_not_enrolled", &[]),
+                    _ => words.sentence(&why),
+                },
+                buttons: Vec::new(),
+            },
+            |app, _| app::open(app, Window::Conversations),
+        ),
         HostEvent::FeedbackSent { .. } => show(
             app,
             Notice {

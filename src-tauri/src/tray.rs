@@ -2,17 +2,13 @@
 
 use std::path::Path;
 
-use snag_agent::desktop::view::{Icon, PauseFor};
+use snag_agent::desktop::view::PauseFor;
 use tray_icon::menu::{Menu, MenuItem, PredefinedMenuItem, Submenu};
-use tray_icon::{BadIcon, TrayIcon, TrayIconBuilder};
 
-use crate::mark::{self, Ink};
+use crate::indicator::{self, Indicator};
 use crate::tray_words::TrayWords;
 use crate::window::Window;
 use crate::words::Words;
-
-/// Pixels of the icon: panels scale it down.
-const ICON_SIZE: u32 = 64;
 
 /// What a click on an entry of the menu asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +50,9 @@ impl Choice {
 /// Why there is no icon, or it can't say something.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// The system gives no icon.
-    #[error("the icon: {0}")]
-    Icon(#[from] tray_icon::Error),
-    /// The drawing is no icon.
-    #[error("the drawing: {0}")]
-    Drawing(#[from] BadIcon),
+    /// There is no icon.
+    #[error(transparent)]
+    Icon(#[from] indicator::Failed),
     /// The system gives no menu.
     #[error("the menu: {0}")]
     Menu(#[from] tray_icon::menu::Error),
@@ -67,7 +60,7 @@ pub enum Failed {
 
 /// The icon, and what it says just now. It lives on the thread of the toolkit.
 pub struct Tray {
-    icon: TrayIcon,
+    icon: Indicator,
     words: TrayWords,
     state: MenuItem,
     sync: MenuItem,
@@ -85,15 +78,7 @@ impl Tray {
         chosen: impl Fn(Choice) + Send + Sync + 'static,
     ) -> Result<Self, Failed> {
         let (menu, state, sync) = menu(words, &now)?;
-        let icon = TrayIconBuilder::new()
-            .with_id("snag")
-            .with_icon(image(now.icon)?)
-            .with_icon_as_template(cfg!(target_os = "macos"))
-            // Panels are handed a path: one that lives as long as this process, in a folder of its own.
-            .with_temp_dir_path(icons)
-            .with_tooltip(&now.state)
-            .with_menu(Box::new(menu))
-            .build()?;
+        let icon = Indicator::show(icons, menu, now.icon, &now.summary)?;
         tray_icon::menu::MenuEvent::set_event_handler(Some(
             move |event: tray_icon::menu::MenuEvent| {
                 if let Some(choice) = Choice::of(event.id.as_ref()) {
@@ -123,14 +108,12 @@ impl Tray {
         if *shown == now && !language_changed {
             return Ok(());
         }
-        if shown.icon != now.icon {
-            self.icon.set_icon(Some(image(now.icon)?))?;
-        }
-        if shown.state != now.state {
-            self.icon.set_tooltip(Some(&now.state))?;
+        if (shown.icon, &shown.summary) != (now.icon, &now.summary) {
+            self.icon.say(now.icon, &now.summary)?;
         }
         let lines = TrayWords {
             icon: now.icon,
+            summary: now.summary.clone(),
             state: now.state.clone(),
             sync: now.sync.clone(),
             ..shown.clone()
@@ -144,21 +127,12 @@ impl Tray {
             }
         } else {
             let (menu, state, sync) = menu(words, &now)?;
-            self.icon.set_menu(Some(Box::new(menu)));
+            self.icon.set_menu(menu);
             (self.state, self.sync) = (state, sync);
         }
         self.words = now;
         Ok(())
     }
-}
-
-fn image(icon: Icon) -> Result<tray_icon::Icon, BadIcon> {
-    let ink = if cfg!(target_os = "macos") {
-        Ink::Template
-    } else {
-        Ink::Coloured
-    };
-    tray_icon::Icon::from_rgba(mark::draw(icon, ICON_SIZE, ink), ICON_SIZE, ICON_SIZE)
 }
 
 /// The menu, and its two lines that change often.

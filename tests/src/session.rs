@@ -44,6 +44,8 @@ struct Seen {
     /// When the last icon came.
     item_at: Option<Instant>,
     notifications: Vec<Notification>,
+    /// Registrations of icons that get lost from now on.
+    lost: usize,
 }
 
 /// The session's services, for as long as this lives.
@@ -71,6 +73,10 @@ impl Watcher {
             (service.to_owned(), "/StatusNotifierItem".to_owned())
         };
         let mut seen = lock(&self.0);
+        if seen.lost > 0 {
+            seen.lost -= 1;
+            return;
+        }
         seen.items.push(item);
         seen.item_at = Some(Instant::now());
     }
@@ -172,6 +178,11 @@ impl Session {
             .name("org.kde.StatusNotifierWatcher")?
             .build()?;
         Ok(Self { connection, seen })
+    }
+
+    /// Loses the next icon that is told, as a busy session may.
+    pub fn lose_an_icon(&self) {
+        lock(&self.seen).lost += 1;
     }
 
     /// When the last icon came, if that was after this moment.
@@ -282,10 +293,18 @@ impl Session {
     /// # Errors
     /// When the app shows no icon.
     pub fn icon(&self) -> Result<PathBuf> {
-        let (_, name) = self.of_icon("IconName")?;
-        match &*name {
-            Value::Str(path) => Ok(PathBuf::from(path.as_str())),
-            other => anyhow::bail!("the icon is {other:?}"),
+        self.icon_says("IconName").map(PathBuf::from)
+    }
+
+    /// A text that the icon says of itself: `Title`, `Status`, `IconAccessibleDesc`.
+    ///
+    /// # Errors
+    /// When the app shows no icon.
+    pub fn icon_says(&self, property: &str) -> Result<String> {
+        let (_, value) = self.of_icon(property)?;
+        match &*value {
+            Value::Str(text) => Ok(text.to_string()),
+            other => anyhow::bail!("{property} of the icon is {other:?}"),
         }
     }
 

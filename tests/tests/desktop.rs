@@ -55,7 +55,7 @@ fn a_rage_click_is_answered_and_the_secret_is_nowhere() -> Result<()> {
         "a second agent over the same folder"
     );
 
-    hand.click_at(program.place("entry"));
+    program.focus_entry(&hand);
     hand.type_text(TYPED);
     std::thread::sleep(Duration::from_millis(1_200));
     hand.move_to(program.place("dead"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use snag_e2e::desktop::{wait_for, wait_until};
+use snag_e2e::desktop::wait_for;
 use snag_e2e::stage::Stage;
 use snag_e2e::webdriver::Driver;
 
@@ -29,7 +29,18 @@ fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() 
     driver.go_to("first-run")?;
     stage.open(&driver, "settings")?;
     in_every_look(&driver, |look| {
-        take(&driver, &into, "first-run", look, (560, 480))
+        take(&driver, &into, "first-run", look, (560, 480))?;
+        // As it opens, all of it is seen.
+        driver.resize(900, 680)?;
+        let scrolls = driver.eval(
+            "const page = document.querySelector('.page-scroll'); return page.scrollHeight > page.clientHeight",
+        )?;
+        ensure!(
+            scrolls == false,
+            "the first page needs scrolling: {}",
+            look.language
+        );
+        Ok(())
     })?;
     come_to(&driver, "first-run")?;
     stage.read_first_page(&driver)?;
@@ -66,12 +77,13 @@ fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() 
     invoke(&driver, "sync_now", &json!({}))?;
     stage.session.menu_says("Conversations (1 new reply)…");
     stage.server.stop()?;
-    wait_until("some records wait", || {
+    // In front of our own windows, over which nothing is anybody's step.
+    hand.activate(hand.windows()[0]);
+    driver.until("some records to wait", || {
         hand.click_at(program.place("live"));
-        stage
-            .status()
-            .is_some_and(|status| status["waiting_records"].as_u64() > Some(3))
-    });
+        let overview = driver.invoke("overview", &json!({}))?;
+        Ok((overview["waiting_records"].as_u64() > Some(3)).then_some(()))
+    })?;
     stage.open(&driver, "feedback")?;
     for window in ["about", "conversations"] {
         driver.go_to("knows")?;
@@ -83,6 +95,9 @@ fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() 
         for (tab, name) in ["knows", "knows-waiting"].iter().enumerate() {
             come_to(&driver, "knows")?;
             driver.click(&format!("(//button[@role='tab'])[{}]", tab + 1))?;
+            if name.ends_with("waiting") {
+                driver.find("//ul[@class='records']/li")?;
+            }
             take_here(&driver, &into, name, look, (560, 420))?;
         }
         come_to(&driver, "settings")?;
@@ -94,7 +109,18 @@ fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() 
             take_here(&driver, &into, name, look, (480, 420))?;
         }
         take(&driver, &into, "conversations", look, (480, 400))?;
-        take(&driver, &into, "about", look, (360, 320))
+        take(&driver, &into, "about", look, (360, 320))?;
+        for (width, height) in [(360, 320), (420, 420)] {
+            driver.resize(width, height)?;
+            let cut = driver.eval(
+                "return [...document.querySelectorAll('button')].some((one) => one.getBoundingClientRect().bottom > innerHeight)",
+            )?;
+            ensure!(
+                cut == false,
+                "a button of About is cut off at {width}x{height}"
+            );
+        }
+        Ok(())
     })?;
     drop(program);
     stage.quit()

@@ -44,7 +44,7 @@ describe("the catalogues", () => {
   it("leave no sentence empty, and none in the other language", () => {
     // The same word in both: names, and words that German took over.
     const shared =
-      /^(app\.name|role\.|step\.escape|notify\.reply_body|occasion\.program_said|category\.|key\.alt|key\.super|feedback\.(canvas\.(text|where)|tool\.)|knows\.(role|action)\.other|conversations\.about|about\.(version|organisation|licence_name)|health\.name\.(server)|tray\.(pause$|tooltip)|settings\.(pause\.title|day\.|start\.title)|knows\.kind\.label|term\.)/;
+      /^(app\.name|role\.|step\.(escape|program)|notify\.reply_body|occasion\.program_said|category\.|key\.alt|key\.super|feedback\.(canvas\.(text|where)|tool\.)|knows\.(role|action)\.other|conversations\.about|about\.(version|organisation|licence_name)|health\.name\.(server)|tray\.(pause$|tooltip)|settings\.(pause\.title|day\.|start\.title)|knows\.kind\.label|term\.)/;
     for (const [key, text] of english) {
       expect(text.trim(), key).not.toBe("");
       expect(german.get(key)?.trim(), key).not.toBe("");

@@ -68,6 +68,12 @@ describe("the form", () => {
     expect(order.lastIndexOf("feedback_save_draft")).toBeLessThan(order.indexOf("feedback_send"));
   });
 
+  it("lets Rust know of the first letter at once, so that no program's words take its place", async () => {
+    const { user, calls } = await open("feedback");
+    await user.keyboard("a");
+    expect(drafts(calls("feedback_save_draft")).map((draft) => draft.description)).toEqual(["a"]);
+  });
+
   it("keeps what is written without a pause", async () => {
     const { user, calls } = await open("feedback");
     const typed = "no pause ".repeat(6);
@@ -229,11 +235,11 @@ describe("the steps", () => {
   it("go along only when chosen, and each can be left out", async () => {
     const { user, calls } = await open("feedback");
     await user.click(screen.getByRole("checkbox", { name: "Attach the last minute (7 steps)" }));
-    await user.click(screen.getByRole("checkbox", { name: /reported an error/ }));
+    await user.click(screen.getByRole("checkbox", { name: /Error$/ }));
     await waitFor(() => expect(last(drafts(calls("feedback_save_draft"))).steps).toHaveLength(6));
     const texts = last(drafts(calls("feedback_save_draft"))).steps.map((step) => step.text);
-    expect(texts).not.toContain("Ledger reported an error");
-    expect(texts[0]).toBe("Changed to Ledger");
+    expect(texts).not.toContain("Error");
+    expect(texts[0]).toBe("Screen “Booking”");
     expect(screen.getByRole("checkbox", { name: "6 of 7 steps attached" })).toBeTruthy();
   });
 });
@@ -333,6 +339,43 @@ describe("the picture", () => {
     );
     await waitFor(() => expect(calls("feedback_retake")).toEqual([{ source: "screen:0" }]));
     await waitFor(() => expect(last(drafts(calls("feedback_save_draft"))).hidden).toEqual([]));
+  });
+
+  it.each([
+    ["screen", 1, ["Whole screen"]],
+    ["", 2, ["Screen 1", "Screen 2"]],
+    ["HDMI-1", 1, ["Screen: HDMI-1"]],
+  ])("names screens that are called '%s' and are %i", async (name, count, labels) => {
+    const sources = Array.from({ length: count }, (_, index) => ({
+      id: `screen:${index}`,
+      name,
+      is_screen: true,
+      size: { width: 1920, height: 1080 },
+    }));
+    const { user } = await open("feedback", "ordinary", "en", ({ answer, form }) => {
+      answer("feedback_sources", () => sources);
+      if (form.picture) form.picture.source = { ...form.picture.source, ...sources[0] };
+    });
+    await user.hover(screen.getByRole("combobox", { name: "What the picture shows" }));
+    await waitFor(() =>
+      expect(screen.getAllByRole("option").map((one) => one.textContent)).toEqual(expect.arrayContaining(labels)),
+    );
+    expect(screen.queryByText(/Screen: (screen)?$/)).toBeNull();
+  });
+
+  it("says once that the disk is full", async () => {
+    const full = { key: "problem.disk_full", values: {} };
+    const { user, demo } = await open("feedback");
+    const refuse = () => {
+      throw full;
+    };
+    demo.answer("feedback_save_draft", refuse);
+    demo.answer("feedback_send", refuse);
+    await user.type(screen.getByRole("textbox", { name: "In your words" }), "It is slow.");
+    await screen.findByText(/disk is full/);
+    await user.click(screen.getByRole("button", { name: "Send" }));
+    await waitFor(() => expect(screen.getByRole("button", { name: "Send" }).getAttribute("aria-busy")).toBeNull());
+    expect(screen.getAllByText(/disk is full/)).toHaveLength(1);
   });
 
   it("can stay behind", async () => {

@@ -1,7 +1,7 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
-import type { Overview } from "../src/ipc/bindings";
+import type { Overview, Sentence, Settings } from "../src/ipc/bindings";
 import { WINDOWS } from "../src/ipc/client";
 import { open, violations } from "./window";
 
@@ -19,6 +19,8 @@ describe("axe finds nothing", () => {
     ["feedback", "no-picture"],
     ["feedback", "own-words"],
     ["knows", "offline"],
+    ["knows", "unauthorized"],
+    ["feedback", "unauthorized"],
     ["knows", "not-enrolled"],
     ["knows", "empty"],
     ["first-run", "widened"],
@@ -134,6 +136,28 @@ describe("first run", () => {
     expect(document.body.textContent).not.toMatch(/\b1 (people|days|Personen|Tage)\b/);
   });
 
+  it.each([
+    ["en", 1, [], "Window titles, readable without their numbers, dates and names"],
+    ["en", 1, [["Ledger", "Booking *"]], "Window titles, readable without their numbers, dates and names"],
+    ["en", 5, [], "Window titles as codes until at least 5 people share one"],
+    ["en", 5, [["Ledger", "Booking *"]], "Window titles as codes until 5 people share one or a rule below allows it"],
+    ["de", 1, [], "Fenstertitel, lesbar ohne ihre Zahlen, Daten und Namen"],
+    ["de", 7, [], "Fenstertitel als Code, bis mindestens 7 Personen einen teilen"],
+    [
+      "de",
+      7,
+      [["Ledger", "Booking *"]],
+      "Fenstertitel als Code, bis 7 Personen einen teilen oder eine Regel unten es erlaubt",
+    ],
+  ] as ["en" | "de", number, [string, string][], string][])(
+    "promises of titles what the rules hold, %s with %i people and rules %j",
+    async (language, k, readable, line) => {
+      await open("first-run", "ordinary", language, ({ firstRun }) => Object.assign(firstRun.policy, { k, readable }));
+      const who = await screen.findByRole("region", { name: language === "en" ? "Who sees it" : "Wer es sieht" });
+      expect(within(who).getByText(line)).toBeTruthy();
+    },
+  );
+
   it.each(["en", "de"] as const)("speaks to somebody who is their own organisation, %s", async (language) => {
     await open("first-run", "ordinary", language, ({ firstRun }) => {
       Object.assign(firstRun, { organisation: "This computer", contact: "you", server: "127.0.0.1:8470" });
@@ -181,6 +205,46 @@ describe("first run", () => {
   });
 });
 
+describe("the state", () => {
+  it("says what the server does as it is, everywhere", async () => {
+    await open("knows", "unauthorized");
+    expect(await screen.findByText(/the server refused this computer's token: ask IT/)).toBeTruthy();
+    expect(screen.getByText(/What waits \(38\) is kept here/)).toBeTruthy();
+    expect(screen.getByText(/38 waiting/)).toBeTruthy();
+    expect(screen.queryByText(/can't be reached/)).toBeNull();
+  });
+
+  it("says it in the form, too", async () => {
+    await open("feedback", "unauthorized", "de");
+    expect(await screen.findByText(/Der Server hat das Token dieses Computers abgelehnt/)).toBeTruthy();
+    expect(screen.queryByText(/nicht erreichbar/)).toBeNull();
+  });
+
+  const paused = async (name: "knows" | "settings", language: "en" | "de", day: number) => {
+    const { demo } = await open(name, "paused", language);
+    const until = new Date();
+    until.setDate(until.getDate() + day);
+    until.setHours(day === 0 ? 23 : 6, 59, 59);
+    const overview = await demo.transport.invoke<Overview>("overview");
+    const capture = { state: "paused", until: until.toISOString() } as const;
+    await act(() => demo.emit("overview", { ...overview, capture }));
+  };
+  it.each([
+    ["knows", "en", /paused until tomorrow, \d\d:59/],
+    ["knows", "de", /pausiert bis morgen, \d\d:59/],
+    ["settings", "en", /Paused until tomorrow, \d\d:59.*\./],
+    ["settings", "de", /Pausiert bis morgen, \d\d:59.*\./],
+  ] as const)("says in %s, %s, that a pause ends tomorrow", async (name, language, words) => {
+    await paused(name, language, 1);
+    expect(await screen.findByText(words)).toBeTruthy();
+  });
+  it("says the time alone where the pause ends today", async () => {
+    await paused("knows", "en", 0);
+    expect(await screen.findByText(/paused until \d\d:59/)).toBeTruthy();
+    expect(screen.queryByText(/tomorrow/)).toBeNull();
+  });
+});
+
 describe("the numbers of what Snag knows", () => {
   const tab = (name: RegExp) => screen.getByRole("tab", { name }).textContent;
 
@@ -212,7 +276,7 @@ describe("the numbers of what Snag knows", () => {
     expect(screen.queryByText(/Nothing was sent/)).toBeNull();
   });
 
-  it("follow what is noticed while the list is open, unless something is chosen from it", async () => {
+  it("follow what is noticed while the list is open", async () => {
     const { user, demo, calls } = await open("knows");
     await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
     await screen.findByText(/37 records wait/);
@@ -223,9 +287,140 @@ describe("the numbers of what Snag knows", () => {
     expect(await screen.findByText(/38 records wait/)).toBeTruthy();
     expect(calls("knows_waiting")).toHaveLength(asked + 1);
     expect(tab(/Waiting to leave/)).toBe("Waiting to leave38");
-    await user.click(screen.getAllByRole("checkbox")[0] as HTMLElement);
-    await act(() => demo.emit("overview", { ...overview, waiting_records: 39 }));
-    expect(calls("knows_waiting")).toHaveLength(asked + 1);
+  });
+
+  it("follow also where something is searched for, chosen and read on", async () => {
+    const { user, demo } = await open("knows");
+    const overview = await demo.transport.invoke<Overview>("overview");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(await screen.findByRole("button", { name: "Show more (17 left)" }));
+    await waitFor(() => expect(screen.getAllByRole("checkbox")).toHaveLength(37));
+    await user.click(screen.getByRole("checkbox", { name: "Choose record 690" }));
+    await user.click(screen.getByRole("button", { name: /The next request, to the byte/ }));
+    demo.waiting(40);
+    await act(() => demo.emit("overview", { ...overview, waiting_records: 40 }));
+    expect(await screen.findByText(/40 records wait/)).toBeTruthy();
+    expect(screen.getAllByRole("checkbox").length).toBeGreaterThanOrEqual(37);
+    expect(screen.getByRole("checkbox", { name: "Choose record 690" })).toHaveProperty("checked", true);
+    await user.type(screen.getByRole("searchbox"), "nowhere to be found");
+    demo.waiting(41);
+    await act(() => demo.emit("overview", { ...overview, waiting_records: 41 }));
+    expect(await screen.findByText(/41 records wait/)).toBeTruthy();
+    expect(screen.getByText(/41 waiting/)).toBeTruthy();
+    expect(screen.getByRole("button", { name: "Delete 1 chosen" })).toBeTruthy();
+  });
+
+  it("are of the list's moment where the head's are of another", async () => {
+    const { user } = await open("knows", "ordinary", "en", (demo) => demo.waiting(40));
+    expect(screen.getByText(/37 waiting/)).toBeTruthy();
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    expect(await screen.findByText(/40 records wait/)).toBeTruthy();
+    expect(screen.getByText(/40 waiting/)).toBeTruthy();
+    expect(tab(/Waiting to leave/)).toBe("Waiting to leave40");
+    expect(screen.queryByText(/37 (records|waiting)/)).toBeNull();
+  });
+
+  it("begin anew where the list changed between two pages", async () => {
+    const { user, demo } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await screen.findByText(/37 records wait/);
+    demo.waiting(45);
+    await user.click(screen.getByRole("button", { name: "Show more (17 left)" }));
+    expect(await screen.findByText(/45 records wait/)).toBeTruthy();
+    expect(screen.getAllByRole("checkbox")).toHaveLength(40);
+    await user.click(screen.getByRole("button", { name: /The next request, to the byte/ }));
+    const body = JSON.parse(screen.getByRole("region", { name: "The next request" }).textContent ?? "") as {
+      records: unknown[];
+    };
+    expect(body.records).toHaveLength(45);
+  });
+
+  it("say what can't be stored, and so isn't in the list", async () => {
+    const { user } = await open("knows", "ordinary", "en", (demo) =>
+      demo.answer("knows_waiting", () => ({ items: [], next: null, total: 0, unstored: 3, body: "" })),
+    );
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    expect(await screen.findByText(/^3 more wait in memory/)).toBeTruthy();
+    expect(screen.getByText(/3 waiting/)).toBeTruthy();
+    expect(tab(/Waiting to leave/)).toBe("Waiting to leave3");
+  });
+
+  it("never delete all where what was chosen left before the answer", async () => {
+    const { user, demo, calls } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(await screen.findByRole("checkbox", { name: "Choose record 690" }));
+    await user.click(screen.getByRole("button", { name: "Delete 1 chosen" }));
+    const dialog = await screen.findByRole("dialog");
+    await act(() => demo.transport.invoke("sync_now"));
+    await waitFor(() => expect(screen.queryByRole("checkbox", { name: "Choose record 690", hidden: true })).toBeNull());
+    expect(within(dialog).getByText("Delete 1 record?")).toBeTruthy();
+    await user.click(within(dialog).getByRole("button", { name: "Delete" }));
+    await waitFor(() => expect(calls("delete_waiting")).toEqual([{ seqs: [690] }]));
+  });
+});
+
+describe("a sentence", () => {
+  const full: Sentence = { key: "problem.disk_full", values: {} };
+
+  it("stands once in What Snag knows, whoever says it", async () => {
+    const { user, demo } = await open("knows", "ordinary", "en", (demo) => {
+      for (const one of ["knows_day", "knows_waiting"])
+        demo.answer(one, () => {
+          throw full;
+        });
+    });
+    const overview = await demo.transport.invoke<Overview>("overview");
+    demo.fail("export_json", full);
+    const said = () => screen.getAllByText(/disk is full/);
+    expect(said()).toHaveLength(1);
+    await act(() =>
+      demo.emit("overview", { ...overview, capture: { state: "unavailable", reason: full }, problems: [full] }),
+    );
+    expect(said()).toHaveLength(1);
+    expect(screen.getByText(/can't notice anything here/)).toBeTruthy();
+    await act(() => demo.emit("overview", { ...overview, concern: full, problems: [full] }));
+    expect(said()).toHaveLength(1);
+    expect(screen.getByText(/something needs you/i)).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Export" }));
+    await waitFor(() => expect(said()[0]?.closest("[data-kind]")).toHaveProperty("dataset.kind", "danger"));
+    expect(said()).toHaveLength(1);
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    expect(said()).toHaveLength(1);
+  });
+});
+
+describe("what isn't well", () => {
+  it("is looked at again until it is", async () => {
+    const { demo, calls } = await open("settings", "ordinary", "en", (demo) =>
+      demo.answer("health", () => [
+        { source: "input", ok: false, sentence: { key: "health.input_waiting", values: {} } },
+      ]),
+    );
+    expect(await screen.findByText(/^Not started/)).toBeTruthy();
+    demo.answer("health", () => [{ source: "input", ok: true, sentence: { key: "health.ok.input", values: {} } }]);
+    await waitFor(() => expect(screen.queryByText(/^Not started/)).toBeNull(), { timeout: 10_000 });
+    const asked = calls("health").length;
+    await new Promise((after) => setTimeout(after, 2_500));
+    expect(calls("health")).toHaveLength(asked);
+  });
+});
+
+describe("a locked list", () => {
+  it("doesn't invite to type", async () => {
+    await open("settings", "ordinary", "en", ({ answer, transport }) => {
+      const before = transport.invoke<Settings>("settings");
+      answer("settings", async () => ({
+        ...(await before),
+        never_apps: { value: [], locked_by: "Nordhafen" },
+        never_ask_apps: { value: ["Payroll"], locked_by: "Nordhafen" },
+      }));
+    });
+    const [looked, asked] = ["Never look at these programs", "Never ask about these programs"].map((name) =>
+      screen.getByRole("textbox", { name: new RegExp(name, "i") }),
+    );
+    expect(looked).toHaveProperty("disabled", true);
+    expect(looked?.getAttribute("placeholder")).toBe("No program");
+    expect(asked?.getAttribute("placeholder")).toBeNull();
   });
 });
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants: the order is that of seeing; a press or focus change at the head waits for its answer until its
 //! deadline, and nothing overtakes it; a release is given only after its press; of inputs into our own windows nothing
-//! is given.
+//! is given, whether such a window has the focus or only lies under the pointer.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use snag_core::{Button, Input, InputKind, LabelHash};
 use crate::CaptureItem;
 use crate::answer::Taken;
 use crate::health::{Board, Source, SourceState};
+use crate::pointer::{AskWhose, Pointer};
 use crate::queue::{Focused, Queue, Seen, What};
 
 /// A change of screen that comes this long after the last input of a person (ms) is told when they are back: a player
@@ -29,6 +30,7 @@ pub(crate) struct Assembler {
     ready: VecDeque<CaptureItem>,
     /// Our own window has the focus.
     own: bool,
+    pointer: Pointer,
     /// Buttons whose press was given.
     down: [bool; 4],
     last_input: u64,
@@ -40,7 +42,13 @@ pub(crate) struct Assembler {
 
 impl Assembler {
     /// `t`: when capture began, which is before anything was seen.
-    pub(crate) fn new(queue: Arc<Queue>, board: Arc<Board>, t: u64, reactions: bool) -> Self {
+    pub(crate) fn new(
+        queue: Arc<Queue>,
+        board: Arc<Board>,
+        t: u64,
+        reactions: bool,
+        ask_whose: AskWhose,
+    ) -> Self {
         let first = Input {
             t,
             kind: InputKind::Capture { reactions },
@@ -51,6 +59,7 @@ impl Assembler {
             seen: VecDeque::new(),
             ready: VecDeque::from([CaptureItem::Input(first)]),
             own: false,
+            pointer: Pointer::new(ask_whose),
             down: [false; 4],
             last_input: 0,
             held: None,
@@ -125,6 +134,15 @@ impl Assembler {
             return Head::Empty;
         };
         let t = head.t;
+        let over_own = match head.what {
+            What::Move { .. } | What::Wheel { .. } if !self.own => {
+                match self.pointer.is_own(&self.seen) {
+                    Ok(own) => own,
+                    Err(deadline) => return Head::Waits(deadline),
+                }
+            }
+            _ => self.own,
+        };
         match &head.what {
             What::Press {
                 button,
@@ -145,7 +163,11 @@ impl Assembler {
                     }
                     Some(_) => self.board.element_unknown.fetch_add(1, Relaxed),
                 };
-                let own = answer.as_ref().map_or(self.own, |under| under.own);
+                let known = answer.as_ref().and_then(|under| under.own);
+                if let Some(own) = known {
+                    self.pointer.pressed(own);
+                }
+                let own = known.unwrap_or(self.own);
                 let under = answer.unwrap_or_default();
                 self.down[index(button)] = !own;
                 if own {
@@ -176,8 +198,12 @@ impl Assembler {
             }
             What::Move { x, y } => {
                 let (x, y) = (*x, *y);
-                self.board.moves.fetch_add(1, Relaxed);
-                self.person(t, InputKind::Move { x, y });
+                if over_own {
+                    self.leave_out();
+                } else {
+                    self.board.moves.fetch_add(1, Relaxed);
+                    self.person(t, InputKind::Move { x, y });
+                }
             }
             What::Release { button, x, y } => {
                 let (button, x, y) = (*button, *x, *y);
@@ -203,7 +229,7 @@ impl Assembler {
                     x: *x,
                     y: *y,
                 };
-                if self.own {
+                if over_own {
                     self.leave_out();
                 } else {
                     self.board.wheel.fetch_add(1, Relaxed);

@@ -18,6 +18,12 @@ pub(crate) enum Command {
     Press { x: f64, y: f64, reply: Reply<Under> },
     /// It went up.
     Release,
+    /// The pointer moved there, or the wheel was turned there: is the window there ours?
+    Pointer {
+        x: f64,
+        y: f64,
+        reply: Reply<Option<bool>>,
+    },
     /// Capture goes on after a pause: tell the focus anew.
     Resume,
     /// End.

@@ -28,6 +28,7 @@ mod names;
 #[cfg(not(target_os = "linux"))]
 mod other;
 mod own;
+mod pointer;
 mod queue;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod roles;
@@ -171,6 +172,7 @@ pub fn start(options: CaptureOptions) -> Result<Capture, CaptureError> {
     let trail = Arc::new(Trail::default());
     let acted = Arc::new(AtomicU64::new(0));
     let started = Arc::new(AtomicBool::new(false));
+    let own = options.own_processes.clone();
     let context = Context {
         queue: queue.clone(),
         board: board.clone(),
@@ -197,7 +199,18 @@ pub fn start(options: CaptureOptions) -> Result<Capture, CaptureError> {
         return Err(error);
     }
     started.store(true, Relaxed);
-    let assembler = Assembler::new(queue.clone(), board.clone(), began, begun.reactions);
+    let assembler = Assembler::new(
+        queue.clone(),
+        board.clone(),
+        began,
+        begun.reactions,
+        ask_whose(
+            queue.clone(),
+            commands.clone(),
+            own,
+            options.window_deadline,
+        ),
+    );
     Ok(Capture {
         queue,
         board,
@@ -234,6 +247,30 @@ fn on_button(
             let _ = commands.try_send(Command::Release);
             What::Release { button, x, y }
         }
+    })
+}
+
+/// Asks whether the window at a point is ours.
+fn ask_whose(
+    queue: Arc<Queue>,
+    commands: mpsc::Sender<Command>,
+    own: OwnProcesses,
+    deadline: Duration,
+) -> pointer::AskWhose {
+    Box::new(move |x, y| {
+        let (answer, reply) = queue.question(deadline);
+        if own.is_alone() {
+            // Nobody is woken for each move where there is no window of ours.
+            let _ = reply.send(Some(false));
+            return answer;
+        }
+        if let Err(error) = commands.try_send(Command::Pointer { x, y, reply })
+            && let Command::Pointer { reply, .. } = error.into_inner()
+        {
+            // The desktop thread cannot keep up or is gone: it stays what it was.
+            let _ = reply.send(None);
+        }
+        answer
     })
 }
 

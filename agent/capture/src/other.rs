@@ -62,9 +62,14 @@ pub(crate) fn start(
                 match commands.try_recv() {
                     Ok(Command::Press { reply, .. }) => {
                         let _ = reply.send(Under {
-                            own,
+                            own: Some(own),
                             ..Under::default()
                         });
+                        continue;
+                    }
+                    Ok(Command::Pointer { reply, .. }) => {
+                        // Only the window with the focus is known here.
+                        let _ = reply.send(Some(own));
                         continue;
                     }
                     Ok(Command::Release) => continue,
@@ -77,7 +82,7 @@ pub(crate) fn start(
                     if let Ok(told) = asker.ask_blocking(context.window_deadline)
                         && last.as_ref() != Some(&told)
                     {
-                        own = context.own.contains(&told.pid);
+                        own = context.own.contains(told.pid);
                         let screen = if !context.redactor().allows(&told.app) {
                             String::new()
                         } else if redact::is_private(&told.app, &told.title) {

@@ -20,6 +20,12 @@ impl OwnProcesses {
         listed.remove(&pid);
     }
 
+    /// Whether no other process is listed. This one alone has no windows that anything could be done in.
+    pub(crate) fn is_alone(&self) -> bool {
+        let listed = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        listed.is_empty()
+    }
+
     /// Whether a process is ours.
     #[must_use]
     pub fn contains(&self, pid: u32) -> bool {
@@ -39,7 +45,9 @@ mod tests {
         assert!(own.contains(std::process::id()) && !own.contains(1));
         same.add(1);
         assert!(own.contains(1));
+        assert!(!own.is_alone());
         own.remove(1);
+        assert!(own.is_alone());
         assert!(!same.contains(1) && same.contains(std::process::id()));
     }
 }

@@ -60,8 +60,8 @@ pub(crate) enum What {
 /// What lay under the pointer at a press.
 #[derive(Default)]
 pub(crate) struct Under {
-    /// The window there is one of ours.
-    pub(crate) own: bool,
+    /// Whether the window there is one of ours; none where there is none, or it isn't known whose it is.
+    pub(crate) own: Option<bool>,
     pub(crate) element: Option<Element>,
     pub(crate) label: Option<snag_core::LabelText>,
 }

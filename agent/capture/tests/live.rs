@@ -604,10 +604,11 @@ fn our_own_windows_are_left_out_and_a_pause_and_a_new_start_do_what_they_say() {
     hand.type_text("abc");
     hand.wheel();
     wait_until("they are left out", || {
-        // Two presses, two releases, three keys and a wheel step.
-        dump.health()["losses"]["own_windows"] == 8
+        // Two moves, two presses, two releases, three keys and a wheel step.
+        dump.health()["losses"]["own_windows"] == 10
     });
     assert_eq!(done_total(&dump), Done::default());
+    assert_eq!(dump.count("move"), 0);
     hand.activate(two.other);
     wait_until("the other program's focus is told", || {
         dump.count("focus") == 1
@@ -642,6 +643,68 @@ fn our_own_windows_are_left_out_and_a_pause_and_a_new_start_do_what_they_say() {
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(dump.count("key"), 9);
     dump.stop();
+}
+
+#[test]
+fn what_is_done_over_our_own_windows_is_not_taken_for_the_program_with_the_focus() {
+    let desktop = Desktop::start(EVERYTHING);
+    let hand = desktop.hand();
+    let two = two_programs(&desktop, &hand);
+    hand.activate(two.other);
+    let own = format!("--own={}", two.first.process.0.id());
+    let mut dump = Dump::start(&desktop, &[PATIENT, &own]);
+    wait_until("the other program's focus is told", || {
+        dump.count("focus") == 1
+    });
+    let (x, y) = two.first.place("live");
+    let mut pace = Pace::of(Duration::from_millis(5));
+    // It lies beside the program that has the focus.
+    for step in 0..40 {
+        hand.move_to((x + step % 10, y));
+        pace.step();
+    }
+    hand.wheel();
+    wait_until("moves and the wheel are left out", || {
+        dump.health()["losses"]["own_windows"] == 41
+    });
+    assert_eq!((dump.count("move"), dump.count("wheel")), (0, 0));
+    for step in 0..40 {
+        hand.move_to((100 + step, 100));
+        pace.step();
+    }
+    hand.wheel();
+    wait_until("the program's own arrive", || {
+        dump.count("wheel") == 1 && dump.count("move") > 20
+    });
+    // Our window's title bar is the window manager's, and no other program's.
+    let frame = outermost(&hand, (x, y));
+    hand.move_to((x, frame + 8));
+    std::thread::sleep(Duration::from_millis(120));
+    assert_eq!(outermost(&hand, (x, frame + 8)), frame);
+    hand.click();
+    wait_until("it is clicked", || hand.active() != Some(two.other));
+    hand.activate(two.other);
+    hand.type_text("a");
+    wait_until("the program's key arrives", || dump.count("key") == 1);
+    assert_eq!((dump.count("press"), dump.count("release")), (0, 0));
+    dump.stop();
+}
+
+/// Where the outermost window at a point begins, from the top of the screen.
+fn outermost(hand: &Hand, (x, y): (i16, i16)) -> i16 {
+    use x11rb::protocol::xproto::ConnectionExt as _;
+    let found = hand
+        .connection
+        .translate_coordinates(hand.root, hand.root, x, y)
+        .expect("sent")
+        .reply()
+        .expect("a window there");
+    let place = hand
+        .connection
+        .get_geometry(found.child)
+        .expect("sent")
+        .reply();
+    place.expect("a place").y
 }
 
 #[test]

@@ -22,10 +22,10 @@ use crate::detect::rage_click::RageClick;
 use crate::detect::undo_storm::UndoStorm;
 use crate::detect::{self, Signal, Signals};
 use crate::redact::{Named, Place, Redactor, Screen, Target};
-use crate::runs::Run;
+use crate::runs::{Ended, Keys, Movement};
 use crate::session::Session;
 use crate::{
-    Body, Detail, DropReason, Effect, EventKind, IncidentRecord, Input, LabelHash, LabelKind,
+    Body, DropReason, Effect, EventKind, IncidentRecord, Input, KeyClass, LabelHash, LabelKind,
     LabelText, Policy, Readable, Record, ScreenRef, Thresholds,
 };
 use look::Clean;
@@ -76,7 +76,8 @@ struct State {
     sessions: u32,
     session: Option<Session>,
     presses: Presses,
-    run: Option<Run>,
+    movement: Option<Movement>,
+    keys: Option<Keys>,
     rage_click: RageClick,
     dead_click: DeadClick,
     backtrack: Backtrack,
@@ -126,7 +127,8 @@ impl Engine {
             sessions: 0,
             session: None,
             presses: Presses::default(),
-            run: None,
+            movement: None,
+            keys: None,
             rage_click: RageClick::default(),
             dead_click: DeadClick::default(),
             backtrack: Backtrack::default(),
@@ -251,27 +253,48 @@ impl Engine {
         }
     }
 
-    /// One more event of a run, or the first of the next run.
-    fn run(
-        &mut self,
-        kind: EventKind,
-        detail: Option<Detail>,
-        t: u64,
-        sink: &mut impl FnMut(Effect),
-    ) {
-        if let Some(run) = &mut self.state.run
-            && run.extend(kind, detail, t)
+    /// One more event of a movement, or the first of the next one. It cuts no run of keys.
+    fn movement(&mut self, kind: EventKind, t: u64, sink: &mut impl FnMut(Effect)) {
+        if let Some(open) = &mut self.state.movement
+            && open.extend(kind, t)
         {
             return;
         }
-        self.flush_run(sink);
-        self.state.run = Some(Run::new(kind, detail, t, self.here()));
+        let over = self.state.movement.take();
+        self.tell_run(over.map(Movement::ended), sink);
+        self.state.movement = Some(Movement::new(kind, t, self.here()));
     }
 
-    fn flush_run(&mut self, sink: &mut impl FnMut(Effect)) {
-        if let Some(run) = self.state.run.take() {
-            let record = run.record();
-            self.record(run.first, run.screen, Body::Event(record), sink);
+    /// One more key of a run, or the first of the next one. It cuts no movement.
+    fn keys(&mut self, class: KeyClass, t: u64, sink: &mut impl FnMut(Effect)) {
+        if let Some(open) = &mut self.state.keys
+            && open.extend(class, t)
+        {
+            return;
+        }
+        let over = self.state.keys.take();
+        self.tell_run(over.map(Keys::ended), sink);
+        self.state.keys = Some(Keys::new(class, t, self.here()));
+    }
+
+    /// Ends what is open, the one that began first before the other.
+    fn flush_runs(&mut self, sink: &mut impl FnMut(Effect)) {
+        let movement = self.state.movement.take().map(Movement::ended);
+        let keys = self.state.keys.take().map(Keys::ended);
+        let mut over = [movement, keys];
+        over.sort_by_key(|ended| ended.as_ref().map(|ended| ended.first));
+        for ended in over {
+            self.tell_run(ended, sink);
+        }
+    }
+
+    fn tell_run(&self, ended: Option<Ended>, sink: &mut impl FnMut(Effect)) {
+        let Some(ended) = ended else {
+            return;
+        };
+        for record in ended.records {
+            let screen = ended.screen.clone();
+            self.record(ended.first, screen, Body::Event(record), sink);
         }
     }
 

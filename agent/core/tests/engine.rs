@@ -723,7 +723,7 @@ fn events(effects: &[Effect]) -> Vec<(EventKind, Option<Detail>, u64, u32, u64)>
 }
 
 #[test]
-fn moves_steps_and_keys_become_runs() {
+fn moves_and_steps_become_runs_and_keys_one_for_each_class() {
     let chars = Some(Detail::Key(KeyClass::Char));
     let wheel = InputKind::Wheel {
         dx: 0.0,
@@ -733,44 +733,125 @@ fn moves_steps_and_keys_become_runs() {
     };
     let pointer = InputKind::Move { x: 0.0, y: 0.0 };
     let mut inputs = vec![at(0, focus("app", "screen"))];
-    for t in [10, 500, 1_500] {
+    for t in [10, 500, 2_500] {
         inputs.push(at(t, key(KeyClass::Char)));
     }
-    inputs.push(at(1_600, InputKind::Reaction));
-    inputs.push(at(1_700, key(KeyClass::Char)));
+    inputs.push(at(2_600, InputKind::Reaction));
+    inputs.push(at(2_700, key(KeyClass::Char)));
     // Too late for the run.
-    inputs.push(at(2_701, key(KeyClass::Char)));
-    inputs.push(at(2_800, key(KeyClass::Space)));
-    inputs.push(at(2_900, key(KeyClass::Char)));
-    inputs.push(at(3_000, wheel.clone()));
-    inputs.push(at(3_100, wheel));
-    inputs.push(at(3_200, pointer.clone()));
-    inputs.extend(click(3_300, None));
-    inputs.push(at(3_400, pointer));
+    inputs.push(at(4_701, key(KeyClass::Char)));
+    inputs.push(at(4_800, key(KeyClass::Backspace)));
+    inputs.push(at(4_900, wheel.clone()));
+    inputs.push(at(5_000, wheel));
+    inputs.push(at(5_100, key(KeyClass::Space)));
+    inputs.push(at(5_200, pointer.clone()));
+    inputs.push(at(5_250, key(KeyClass::Backspace)));
+    inputs.extend(click(5_300, None));
+    inputs.push(at(5_400, pointer));
     // The screen that has the focus already is no event and cuts nothing.
-    inputs.push(at(3_500, focus("app", "screen")));
-    inputs.push(at(3_600, InputKind::Move { x: 9.0, y: 9.0 }));
+    inputs.push(at(5_500, focus("app", "screen")));
+    inputs.push(at(5_600, InputKind::Move { x: 9.0, y: 9.0 }));
     let left = Some(Detail::Button(Button::Left));
     assert_eq!(
         events(&run_default(&inputs)),
         [
             (EventKind::Focus, None, 0, 1, 0),
-            (EventKind::Key, chars, 10, 4, 1_690),
-            (EventKind::Key, chars, 2_701, 1, 0),
+            (EventKind::Key, chars, 10, 4, 2_690),
+            (EventKind::Scroll, None, 4_900, 2, 100),
+            (EventKind::Key, chars, 4_701, 2, 549),
             (
                 EventKind::Key,
-                Some(Detail::Key(KeyClass::Space)),
-                2_800,
-                1,
-                0
+                Some(Detail::Key(KeyClass::Backspace)),
+                4_701,
+                2,
+                549
             ),
-            (EventKind::Key, chars, 2_900, 1, 0),
-            (EventKind::Scroll, None, 3_000, 2, 100),
-            (EventKind::Move, None, 3_200, 1, 0),
-            (EventKind::Click, left, 3_300, 1, 0),
-            (EventKind::Move, None, 3_400, 2, 200),
+            (EventKind::Move, None, 5_200, 1, 0),
+            (EventKind::Click, left, 5_300, 1, 0),
+            (EventKind::Move, None, 5_400, 2, 200),
         ]
     );
+}
+
+/// Two texts of as many characters, typed in the same time, leave the same: neither words nor capitals nor lines nor
+/// corrections nor a nudge of the mouse tell where they were.
+#[test]
+fn the_shape_and_the_rhythm_of_a_text_stay_here() {
+    use KeyClass::{Backspace, Char, Enter, Modifier, Space, Tab};
+    let type_it = |classes: &[(u64, KeyClass)], nudges: &[u64]| {
+        let mut inputs = vec![at(0, focus("app", "screen"))];
+        inputs.extend(classes.iter().map(|(t, class)| at(*t, key(*class))));
+        let nudge = |t: &u64| at(*t, InputKind::Move { x: 1.0, y: 1.0 });
+        inputs.extend(nudges.iter().map(nudge));
+        inputs.sort_by_key(|input| input.t);
+        inputs.extend(click(9_000, None));
+        let keys = events(&run_default(&inputs));
+        keys.into_iter()
+            .filter(|(kind, ..)| *kind == EventKind::Key)
+            .collect::<Vec<_>>()
+    };
+    let one = type_it(
+        &[
+            (1_000, Modifier),
+            (1_100, Char),
+            (1_200, Char),
+            (1_300, Space),
+            (1_900, Char),
+            (2_000, Backspace),
+            (2_100, Char),
+            (2_200, Tab),
+            (2_300, Char),
+            (2_900, Enter),
+        ],
+        &[],
+    );
+    let other = type_it(
+        &[
+            (1_000, Char),
+            (1_700, Enter),
+            (1_710, Char),
+            (1_720, Backspace),
+            (1_800, Space),
+            (1_900, Tab),
+            (2_100, Modifier),
+            (2_700, Char),
+            (2_800, Space),
+            (2_900, Char),
+        ],
+        &[1_050, 1_705, 2_105],
+    );
+    assert_eq!(one, other);
+    let of = |class, count| {
+        (
+            EventKind::Key,
+            Some(Detail::Key(class)),
+            1_000,
+            count,
+            1_900,
+        )
+    };
+    assert_eq!(
+        one,
+        [of(Char, 7), of(Enter, 1), of(Tab, 1), of(Backspace, 1)]
+    );
+    // Nor does typing tell through the pointer: its movement isn't cut by keys.
+    let nudges: Vec<u64> = (10..20).map(|step| step * 100).collect();
+    let moves = |classes: &[u64]| {
+        let mut inputs = vec![at(0, focus("app", "screen"))];
+        inputs.extend(classes.iter().map(|t| at(*t, key(Char))));
+        inputs.extend(
+            nudges
+                .iter()
+                .map(|t| at(*t, InputKind::Move { x: 1.0, y: 1.0 })),
+        );
+        inputs.sort_by_key(|input| input.t);
+        let moves = events(&run_default(&inputs));
+        moves
+            .into_iter()
+            .filter(|(kind, ..)| *kind == EventKind::Move)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(moves(&[1_110, 1_520]), moves(&[1_050, 1_210, 1_330]));
 }
 
 #[test]

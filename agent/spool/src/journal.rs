@@ -11,7 +11,7 @@ use snag_wire::{EventKind, Record};
 use crate::codec::{self, Item};
 use crate::inner::Inner;
 use crate::keys::{CLASSES, chunk_key, decode};
-use crate::record::{NewRecord, StoredRecord};
+use crate::record::{NewRecord, StoredRecord, Waiting};
 use crate::store::{Change, Store, Tree};
 use crate::{Spool, SpoolError};
 
@@ -156,7 +156,20 @@ impl Spool {
     /// # Errors
     /// When the spool can't be read.
     pub fn list(&self, after: u64, max: usize) -> Result<Vec<StoredRecord>, SpoolError> {
-        self.inner.lock().read(|store| {
+        Ok(self.list_counted(after, max)?.0)
+    }
+
+    /// The same, and what waits in all at that moment.
+    ///
+    /// # Errors
+    /// When the spool can't be read.
+    pub fn list_counted(
+        &self,
+        after: u64,
+        max: usize,
+    ) -> Result<(Vec<StoredRecord>, Waiting), SpoolError> {
+        let mut inner = self.inner.lock();
+        let records = inner.read(|store| {
             let mut records = Vec::new();
             for (tree, _) in CLASSES {
                 let mut count = 0;
@@ -175,7 +188,8 @@ impl Spool {
             records.sort_unstable_by_key(|record: &StoredRecord| record.seq);
             records.truncate(max);
             Ok(records)
-        })
+        })?;
+        Ok((records, inner.ledger.told()))
     }
 
     /// Removes records that wait, and their copies: those named, or all. They count as dropped for `reason`; their

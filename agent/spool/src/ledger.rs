@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::record::Class;
+use crate::record::{Class, Waiting};
 use crate::store::{Change, Tree};
 
 /// What a chunk costs beside its own bytes, roughly: sled's key and page share.
@@ -53,6 +53,17 @@ impl Ledger {
 
     pub(crate) fn waiting(&self) -> u64 {
         self.events.records + self.kept.records
+    }
+
+    /// The same in its parts, for whoever asks from outside.
+    pub(crate) fn told(&self) -> Waiting {
+        Waiting {
+            events: self.events.records,
+            kept: self.kept.records,
+            size_bytes: self.size_bytes(),
+            dead_letters: self.dead,
+            next_seq: self.next_seq,
+        }
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {

@@ -239,14 +239,7 @@ impl Spool {
     /// What waits, from memory.
     #[must_use]
     pub fn waiting(&self) -> Waiting {
-        let inner = self.inner.lock();
-        Waiting {
-            events: inner.ledger.events.records,
-            kept: inner.ledger.kept.records,
-            size_bytes: inner.ledger.size_bytes(),
-            dead_letters: inner.ledger.dead,
-            next_seq: inner.ledger.next_seq,
-        }
+        self.inner.lock().ledger.told()
     }
 
     /// The oldest record that waits: its sequence number and time (ms since 1970).

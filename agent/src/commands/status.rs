@@ -10,6 +10,7 @@ use snag_spool::{Spool, SpoolError, SpoolOptions};
 
 use super::VERSION;
 use crate::config::{Identity, IdentityError, Paths};
+use crate::desktop::feedback::store::Store;
 use crate::status::{FRESH_MS, Status};
 use crate::sync::SyncStatus;
 
@@ -76,6 +77,7 @@ fn status(paths: &Paths) -> Result<Status> {
         last_input_at: written.as_ref().and_then(|s| s.last_input_at),
         left_out: std::collections::BTreeMap::new(),
         waiting_records: 0,
+        waiting_feedback: 0,
         waiting_bytes: 0,
         dead_letters: 0,
         next_seq: 0,
@@ -92,6 +94,9 @@ fn status(paths: &Paths) -> Result<Status> {
             status.dead_letters = waiting.dead_letters;
             status.next_seq = waiting.next_seq;
             status.drops = spool.drops();
+            // No other process has the folder now.
+            let feedback = Store::load(paths.feedback().join("items"));
+            status.waiting_feedback = feedback.counts().waiting;
         }
         Err(SpoolError::InUse(_)) => {
             status.problems.push(

@@ -13,6 +13,7 @@
 //! | [`journal`] | a day as Snag knows it |
 //! | [`left_out`] | labels as people read them |
 //! | [`language`] | English or German, where no window says it |
+//! | [`words`] | the catalogues, for what is said outside of windows |
 //! | [`settings`] | what the person set and what IT locked |
 
 pub mod data;
@@ -25,3 +26,4 @@ pub mod scope;
 pub mod sentence;
 pub mod settings;
 pub mod view;
+pub mod words;

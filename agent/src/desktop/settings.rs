@@ -196,6 +196,16 @@ impl SettingsStore {
         self.managed.pictures.unwrap_or(true)
     }
 
+    /// Who is shown as having set what IT's file sets: `organisation` where the file names nobody.
+    #[must_use]
+    pub fn manager(&self, organisation: &str) -> String {
+        match (self.managed.organisation.as_str(), organisation) {
+            ("", "") => "IT".to_owned(),
+            ("", enrolled) => enrolled.to_owned(),
+            (named, _) => named.to_owned(),
+        }
+    }
+
     /// What holds, and who set it. `organisation` is shown where IT's file names none.
     #[must_use]
     pub fn settings(&self, organisation: &str) -> Settings {
@@ -239,14 +249,6 @@ impl SettingsStore {
             shortcut: setting!(shortcut, "Ctrl+Alt+F".to_owned()),
             form_ready: setting!(form_ready, FormReady::Automatic),
             autostart: setting!(autostart, true),
-        }
-    }
-
-    fn manager(&self, organisation: &str) -> String {
-        match (self.managed.organisation.as_str(), organisation) {
-            ("", "") => "IT".to_owned(),
-            ("", enrolled) => enrolled.to_owned(),
-            (named, _) => named.to_owned(),
         }
     }
 

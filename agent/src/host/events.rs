@@ -17,6 +17,11 @@ pub enum HostEvent {
     },
     /// A program asks for the form through the SDK.
     OpenFeedback,
+    /// What the person said is kept here until it can be sent. Told once of each thing that is said.
+    FeedbackKept {
+        /// Why it waits.
+        why: Sentence,
+    },
     /// What the person said has arrived.
     FeedbackSent {
         /// The submission.

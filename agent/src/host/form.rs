@@ -10,12 +10,14 @@ use uuid::Uuid;
 use super::Host;
 use super::events::HostEvent;
 use crate::commands::VERSION;
-use crate::desktop::feedback::form::{Circumstances, Form, Held};
+use crate::desktop::feedback::form::{Circumstances, DraftFiles, Form, Held};
+use crate::desktop::feedback::store::Store;
 use crate::desktop::feedback::submission::{self, Outgoing, Sender};
 use crate::desktop::view::{
     Conversation, Draft, FeedbackForm, FeedbackPreview, Occasion, PictureSource, PictureView,
     Sentence,
 };
+use crate::desktop::words::{Language, Words};
 use crate::screenshot::{self, Encoded, Shot};
 
 /// What opens the form.
@@ -38,10 +40,10 @@ pub struct Opening {
 impl Host {
     /// Opens the form: takes the picture, so this comes **before** any window of ours shows. A draft that was left
     /// with something in it is opened instead of a new one. Where the form is open already it stays as it is, unless
-    /// nothing was put into it yet: then it takes over what it is about now.
+    /// the person put nothing into it yet: then it takes over what it is about now.
     pub async fn feedback_open(&self, opening: Opening) -> FeedbackForm {
         if let Some(form) = self.shared.form.lock().as_mut() {
-            if form.is_empty() {
+            if form.is_untouched() {
                 take_over(form, opening);
             }
             return self.shown(form);
@@ -49,8 +51,16 @@ impl Host {
         let opened_at = submission::moment(Timestamp::now());
         // A program that asked for the form has something to say itself; its own words come first.
         if opening.description.is_none()
-            && let Some(left) = self.shared.drafts.load().filter(|form| !form.is_empty())
+            && let Some(mut left) = self
+                .shared
+                .drafts
+                .load()
+                .filter(|form| !form.is_untouched())
         {
+            if !self.pictures_allowed() {
+                // It is gone since the start, unless the folder couldn't be written to then.
+                left.take_out_picture();
+            }
             let shown = self.shown(&left);
             *self.shared.form.lock() = Some(left);
             return shown;
@@ -78,11 +88,11 @@ impl Host {
         let shared = &self.shared;
         let (place, session, steps) = {
             let trail = shared.trail.lock();
-            let german = shared.language() == "de";
+            let words = Words::of(Language::of_setting(shared.language()));
             (
                 trail.place(),
                 trail.session(),
-                trail.steps(opened_at.as_millisecond(), &shared.labels, german),
+                trail.steps(opened_at.as_millisecond(), &shared.labels, &words),
             )
         };
         let (focused, hash) = place.unwrap_or((String::new(), LabelHash([0; 8])));
@@ -116,7 +126,7 @@ impl Host {
             window: shot.as_ref().and_then(|shot| shot.window),
         };
         let mut form = Form::new(around, shot.map(held));
-        form.draft.description = opening.description.unwrap_or_default();
+        form.fill_in(opening.description.unwrap_or_default());
         form
     }
 
@@ -127,7 +137,7 @@ impl Host {
             app: form.around.target.app.clone(),
             occasion: form.around.occasion.clone(),
             steps: form.around.steps.clone(),
-            pictures_allowed: self.pictures_allowed(),
+            picture_refused: self.picture_refused(form.picture_removed),
         }
     }
 
@@ -184,14 +194,23 @@ impl Host {
     }
 
     fn may_picture(&self) -> Result<(), Sentence> {
-        if self.pictures_allowed() {
-            return Ok(());
-        }
+        self.picture_refused(false).map_or(Ok(()), Err)
+    }
+
+    /// Why there may be no picture, where IT says so; `removed` where there was one.
+    fn picture_refused(&self, removed: bool) -> Option<Sentence> {
         let organisation = self.shared.organisation();
-        Err(Sentence::new(
-            "problem.pictures_not_allowed",
-            [("organisation", organisation)],
-        ))
+        let settings = self.shared.settings.lock();
+        if settings.pictures_allowed() {
+            return None;
+        }
+        let key = if removed {
+            "problem.picture_removed"
+        } else {
+            "problem.pictures_not_allowed"
+        };
+        let by = settings.manager(&organisation);
+        Some(Sentence::new(key, [("organisation", by)]))
     }
 
     /// The form's picture for our own window, nothing hidden. Blocks for some ten milliseconds.
@@ -257,6 +276,7 @@ impl Host {
         submission::check(draft)?;
         let outgoing = self.outgoing(draft)?;
         self.shared.feedback.add(&outgoing)?;
+        self.shared.untold.lock().push(draft.id);
         *self.shared.form.lock() = None;
         if let Err(error) = self.shared.drafts.discard() {
             tracing::warn!(%error, "the draft of what was sent can't be removed");
@@ -278,7 +298,7 @@ impl Host {
     /// The window closed: the picture leaves the memory, and a draft with nothing in it the disk.
     pub fn feedback_close(&self) {
         let form = self.shared.form.lock().take();
-        if form.is_some_and(|form| form.is_empty())
+        if form.is_some_and(|form| form.is_untouched())
             && let Err(error) = self.shared.drafts.discard()
         {
             tracing::warn!(%error, "an empty draft can't be removed");
@@ -344,14 +364,18 @@ impl Host {
 
 /// An open form that is empty is about something else now.
 fn take_over(form: &mut Form, opening: Opening) {
-    let around = &mut form.around;
     if let Some(app) = opening.app {
+        let around = &mut form.around;
         if app != around.target.app {
+            // What another program said of itself is no part of this.
             around.target.screen.clear();
+            around.target.url.clear();
             around.app_state = None;
+            form.fill_in(String::new());
         }
-        around.target.app = app;
+        form.around.target.app = app;
     }
+    let around = &mut form.around;
     if opening.occasion.is_some() {
         around.occasion = opening.occasion;
     }
@@ -365,7 +389,27 @@ fn take_over(form: &mut Form, opening: Opening) {
         around.app_state = opening.app_state;
     }
     if let Some(description) = opening.description {
-        form.draft.description = description;
+        form.fill_in(description);
+    }
+}
+
+/// Deletes the pictures that an earlier run left: IT says by now that none may leave. What can't be deleted is neither
+/// shown nor sent, and tried again at the next start.
+pub(super) fn delete_pictures(drafts: &DraftFiles, feedback: &Store) {
+    match drafts.delete_picture() {
+        Ok(true) => tracing::info!("the picture of a draft was deleted, as none may be sent"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "the picture of a draft can't be deleted"),
+    }
+    match feedback.delete_pictures(Timestamp::now()) {
+        Ok(0) => {}
+        Ok(pictures) => {
+            tracing::info!(
+                pictures,
+                "waiting pictures were deleted, as none may be sent"
+            );
+        }
+        Err(error) => tracing::error!(%error, "waiting pictures can't be deleted"),
     }
 }
 

@@ -61,36 +61,39 @@ impl Host {
         }
     }
 
-    /// Records that wait, from after a number on; with the first page the exact next body.
+    /// Records that wait, from after a number on; with the first page the exact next body. All of it is of one moment.
     ///
     /// # Errors
     /// The spool can't be read.
     pub fn knows_waiting(&self, after: Option<u64>) -> Result<RecordPage, Sentence> {
         let spool = self.shared.spool()?;
-        let after_seq = after.unwrap_or(0);
-        let mut records = spool.list(after_seq, PAGE + 1)?;
+        let in_batch = match after {
+            None => self
+                .shared
+                .policy()
+                .map_or(1, |policy| policy.sync.batch_records.max(1) as usize),
+            Some(_) => 0,
+        };
+        let most = in_batch.max(PAGE + 1);
+        let (mut records, waiting) = spool.list_counted(after.unwrap_or(0), most)?;
+        let unstored = self.shared.unstored_records();
+        let body = self.next_body(&spool, records.iter().take(in_batch).cloned().collect())?;
         let next = (records.len() > PAGE).then(|| records[PAGE - 1].seq);
         records.truncate(PAGE);
-        let body = if after.is_none() {
-            self.next_body(&spool)?
-        } else {
-            String::new()
-        };
+        // Whoever follows the figures is told those that are listed.
+        self.shared.publish();
         Ok(RecordPage {
             items: self.views(records),
             next,
-            total: spool.waiting().records(),
+            total: waiting.records(),
+            unstored,
             body,
         })
     }
 
-    /// The body of the next request as it stands; only the time of sending is that of this moment.
-    fn next_body(&self, spool: &Spool) -> Result<String, Sentence> {
-        let most = self
-            .shared
-            .policy()
-            .map_or(0, |policy| policy.sync.batch_records);
-        let records = spool.list(0, usize::try_from(most).unwrap_or(usize::MAX).max(1))?;
+    /// The body of the request that these records leave with; only the time of sending is that of this moment. Empty
+    /// where there are none, or nobody to send them.
+    fn next_body(&self, spool: &Spool, records: Vec<StoredRecord>) -> Result<String, Sentence> {
         let Some(sender) = self.batch_sender().filter(|_| !records.is_empty()) else {
             return Ok(String::new());
         };
@@ -157,6 +160,7 @@ impl Host {
             items,
             next,
             total: spool.waiting().dead_letters,
+            unstored: 0,
             body: String::new(),
         })
     }
@@ -183,8 +187,7 @@ impl Host {
     }
 
     fn call_problem(&self, error: &CallError) -> Sentence {
-        let waiting = self.shared.waiting_records();
-        server_problem(error.trouble(), &error.to_string(), waiting)
+        server_problem(error.trouble(), &error.to_string(), self.shared.waiting())
     }
 
     /// Deletes records that wait: those named, or all. What is on its way at this moment leaves. Tells how many
@@ -349,3 +352,6 @@ fn kind(record: &Record) -> &'static str {
         Record::Label(_) => "label",
     }
 }
+
+#[cfg(test)]
+mod tests;

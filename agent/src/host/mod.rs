@@ -73,6 +73,12 @@ use trail::Trail;
 /// next start.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Longest time that a person waits for what they asked to be sent now.
+const SEND_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The same where the server asked to be left alone for a while.
+const ASKED_WAIT_DEADLINE: Duration = Duration::from_secs(1);
+
 /// Events that may wait for a slow listener.
 const EVENTS_MAX: usize = 64;
 
@@ -171,6 +177,11 @@ impl Host {
         let (settings_told, _) = watch::channel(settings.settings(""));
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let (told, asked) = mpsc::channel();
+        let feedback = Store::load(said.join("items"));
+        let drafts = DraftFiles::in_folder(said);
+        if !settings.pictures_allowed() {
+            form::delete_pictures(&drafts, &feedback);
+        }
         let shared = Arc::new(Shared {
             told,
             pause: Mutex::new(Pause::load(&paths.pause())),
@@ -189,9 +200,11 @@ impl Host {
             identity_problem: Mutex::new(None),
             capture: Mutex::new(CaptureFacts::default()),
             trail: Mutex::new(Trail::default()),
-            feedback: Store::load(said.join("items")),
+            feedback,
             post: Notify::new(),
-            drafts: DraftFiles::in_folder(said),
+            posting: watch::Sender::default(),
+            untold: Mutex::default(),
+            drafts,
             form: Mutex::new(None),
             opening: Mutex::new(None),
             questions: Mutex::new(questions),
@@ -310,10 +323,11 @@ impl Host {
         );
     }
 
-    /// Everything at a glance.
+    /// Everything at a glance. Those who follow it are told the same.
     #[must_use]
     pub fn overview(&self) -> Overview {
-        self.shared.look()
+        self.shared.publish();
+        self.shared.overview.borrow().clone()
     }
 
     /// Follows it.
@@ -384,23 +398,32 @@ impl Host {
             .as_ref()
             .map(|device| Arc::clone(&device.sync))
             .ok_or_else(|| self.shared.no_device())?;
+        let mut posting = self.shared.posting.subscribe();
+        let posted = posting.borrow_and_update().tries;
         self.shared.post.notify_one();
         let mut failing = sync.watch();
         let before = failing.borrow_and_update().last_error_at;
         sync.fetch_policy().await;
         // Whoever asked is told of the first failure, while it is tried again in the background.
         tokio::select! {
-            _ = sync.flush(Duration::from_secs(30)) => {}
+            _ = sync.flush(SEND_DEADLINE) => {}
             _ = failing.wait_for(|now| now.last_error.is_some() && now.last_error_at != before) => {}
         }
-        self.changed();
-        let status = sync.status();
-        match (status.last_trouble, status.last_error) {
-            (Some(trouble), Some(why)) if status.waiting_records > 0 => Err(
-                shared::server_problem(trouble, &why, status.waiting_records),
-            ),
-            _ => Ok(()),
+        if self.shared.feedback.counts().waiting > 0 {
+            // The wait that a server asked for is kept to; its end may be near.
+            let deadline = if posting.borrow().asked_to_wait {
+                ASKED_WAIT_DEADLINE
+            } else {
+                SEND_DEADLINE
+            };
+            let tried = posting.wait_for(|now| now.tries != posted);
+            // Where nothing came of it what still waits says so.
+            let _ = tokio::time::timeout(deadline, tried).await;
         }
+        self.changed();
+        let waiting = self.shared.waiting();
+        let troubles = self.shared.troubles(Some(&sync.status()), waiting);
+        troubles.first().filter(|_| waiting > 0).map_or(Ok(()), Err)
     }
 
     /// Looks at everything again, now.

@@ -1,7 +1,8 @@
 //! Sends what people said, in order, and reads what was answered.
 //!
-//! **Invariant:** a submission is given up only by an answer of the server that no later try can change; the words
-//! go before the picture, and each may be sent again without harm.
+//! **Invariants:** a submission is given up only by an answer of the server that no later try can change; the words
+//! go before the picture, and each may be sent again without harm; whoever said something is told once that it waits,
+//! where it does, and once what became of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,30 @@ use super::events::HostEvent;
 use super::shared::Shared;
 use crate::desktop::feedback::store::Next;
 use crate::sync::backoff::Backoff;
-use crate::sync::{CallError, Client, SyncStatus};
+use crate::sync::{CallError, Client, SyncStatus, Trouble};
 
 /// How long a server that couldn't tell what was answered is left alone at least.
 const REPLIES_AGAIN: Duration = Duration::from_secs(2);
+
+/// How sending goes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Posting {
+    /// Tries so far.
+    pub(super) tries: u64,
+    /// What kept the last one from the server, and in its words; none once one got through or nothing waits.
+    pub(super) trouble: Option<(Trouble, String)>,
+    /// Whether the server named the time of the next one.
+    pub(super) asked_to_wait: bool,
+}
+
+/// What is to be tried again.
+#[derive(Debug, Default)]
+struct Later {
+    /// After as long as the server asked for.
+    after_ms: Option<u64>,
+    /// What keeps it from the server; none where something on this computer does.
+    trouble: Option<(Trouble, String)>,
+}
 
 /// Runs until the host stops.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -46,19 +67,27 @@ pub(super) async fn run(shared: Arc<Shared>) {
             if now >= send_at
                 && let Some(next) = shared.feedback.next()
             {
-                match send(&shared, &client, next).await {
+                let tried = send(&shared, &client, next).await;
+                let later = tried.as_ref().err();
+                asked_to_wait = later.is_some_and(|later| later.after_ms.is_some());
+                shared.posting.send_modify(|posting| {
+                    posting.tries += 1;
+                    posting.trouble = later.and_then(|later| later.trouble.clone());
+                    posting.asked_to_wait = asked_to_wait;
+                });
+                shared.publish();
+                match tried {
                     Ok(()) => {
                         backoff.succeeded();
-                        shared.publish();
                         continue;
                     }
-                    Err(after_ms) => {
-                        let wait_ms = backoff.failed(after_ms, &mut rng);
-                        asked_to_wait = after_ms.is_some();
+                    Err(later) => {
+                        let wait_ms = backoff.failed(later.after_ms, &mut rng);
                         send_at = Instant::now() + Duration::from_millis(wait_ms + 1);
                     }
                 }
             }
+            tell_kept(&shared);
             let wants_replies = shared.feedback.counts().sent > 0;
             if wants_replies && now >= replies_at {
                 let pause = match replies(&shared, &client).await {
@@ -77,6 +106,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
             let sending = waits.then_some(send_at);
             let asking = wants_replies.then_some(replies_at);
             until = sending.into_iter().chain(asking).min();
+        } else {
+            tell_kept(&shared);
         }
         tokio::select! {
             () = sleep_until(until) => {}
@@ -120,10 +151,43 @@ async fn got_through(status: Option<watch::Receiver<SyncStatus>>, since: Option<
     std::future::pending().await
 }
 
-/// Sends one thing. An error is to be tried again, after as long as the server asked for.
-async fn send(shared: &Shared, client: &Client, next: Next) -> Result<(), Option<u64>> {
+/// Tells the person, once, that what they said waits, and why.
+fn tell_kept(shared: &Shared) {
+    let mut untold = shared.untold.lock();
+    untold.retain(|id| shared.feedback.waits(*id));
+    if untold.is_empty() {
+        return;
+    }
+    let why = if shared.posting.borrow().trouble.is_some() {
+        let sync = shared.sync_status();
+        shared
+            .troubles(sync.as_ref(), shared.waiting())
+            .of_feedback()
+    } else if shared.device.lock().is_none() {
+        Some(shared.no_device())
+    } else {
+        None
+    };
+    let Some(why) = why else {
+        // It isn't known yet.
+        return;
+    };
+    untold.clear();
+    shared.tell(HostEvent::FeedbackKept { why });
+}
+
+/// Sends one thing. An error is to be tried again.
+async fn send(shared: &Shared, client: &Client, next: Next) -> Result<(), Later> {
     let (id, answer) = match next {
         Next::Words { id, body } => (id, client.feedback(body).await.map(|_| None)),
+        Next::Picture { .. } if !shared.settings.lock().pictures_allowed() => {
+            // It couldn't be deleted at the start. As long as that is so it stays.
+            let deleted = shared.feedback.delete_pictures(Timestamp::now());
+            return deleted.map(drop).map_err(|error| {
+                tracing::error!(%error, "a picture that may not leave can't be deleted");
+                Later::default()
+            });
+        }
         Next::Picture { id, mime, path } => {
             let answer = match tokio::fs::read(&path).await {
                 Ok(bytes) => client.screenshot(id, &mime, bytes).await.map(Some),
@@ -150,9 +214,16 @@ async fn send(shared: &Shared, client: &Client, next: Next) -> Result<(), Option
             .feedback
             .picture_sent(id, now)
             .map(|()| arrived(shared, id)),
-        Err(CallError::Retry { after_ms, why, .. }) => {
+        Err(CallError::Retry {
+            after_ms,
+            trouble,
+            why,
+        }) => {
             tracing::debug!(why, "feedback can't be sent yet");
-            return Err(after_ms);
+            return Err(Later {
+                after_ms,
+                trouble: Some((trouble, why)),
+            });
         }
         Err(error @ (CallError::Refused { .. } | CallError::TooLarge)) => {
             tracing::warn!(%error, "feedback was refused");
@@ -168,7 +239,7 @@ async fn send(shared: &Shared, client: &Client, next: Next) -> Result<(), Option
     kept.map_err(|error| {
         // The server knows it by its id, so that sending it again does no harm.
         tracing::error!(%error, "what became of feedback can't be stored");
-        None
+        Later::default()
     })
 }
 

@@ -87,22 +87,19 @@ impl Host {
             let device = self.shared.device.lock();
             device.as_ref().map(|device| device.identity.server.clone())
         };
-        // What is wrong with this computer's own folder has a line of its own.
-        let failing = self.shared.sync_status().and_then(|sync| {
-            let trouble = sync.last_trouble.filter(|trouble| !trouble.is_here())?;
-            Some((trouble, sync.last_error.unwrap_or_default()))
-        });
+        let sync = self.shared.sync_status();
+        let failing = self.shared.troubles(sync.as_ref(), 0).server;
         let sentence = match (&server, &failing) {
             (None, _) => Sentence::plain("health.server_not_enrolled"),
             (Some(_), None) => Sentence::plain("health.ok.server"),
-            (Some(_), Some((Trouble::Unauthorized, _))) => {
-                Sentence::plain("health.server_unauthorized")
-            }
-            (Some(_), Some((Trouble::Certificate, why))) => {
-                Sentence::new("health.server_certificate", [("reason", why.clone())])
-            }
-            (Some(_), Some((_, why))) => {
-                Sentence::new("health.server_offline", [("reason", why.clone())])
+            (Some(_), Some((trouble, problem))) => {
+                let mut values = problem.values.clone();
+                // How much waits is no part of how the server is.
+                values.remove("count");
+                Sentence {
+                    key: server_key(*trouble).to_owned(),
+                    values,
+                }
             }
         };
         HealthLine {
@@ -139,6 +136,25 @@ impl Host {
             ok: problem.is_none(),
             sentence,
         }
+    }
+}
+
+/// What the line of the server says of a trouble that lies beyond this computer.
+fn server_key(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Unauthorized => "health.server_unauthorized",
+        Trouble::Certificate => "health.server_certificate",
+        Trouble::Strange => "health.server_strange",
+        Trouble::Busy => "health.server_busy",
+        Trouble::TooMany => "health.server_too_many",
+        Trouble::ServerFull => "health.server_full",
+        Trouble::Fault => "health.server_fault",
+        Trouble::Refused => "health.server_refused",
+        Trouble::Unreachable
+        | Trouble::Unknown
+        | Trouble::DiskFull
+        | Trouble::ReadOnly
+        | Trouble::Storage => "health.server_offline",
     }
 }
 

@@ -12,6 +12,7 @@ use snag_capture::{CaptureHandle, Health};
 use snag_spool::Spool;
 use snag_wire::{AppRules, PolicyAnswer};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
+use uuid::Uuid;
 
 use super::HostOptions;
 use super::ask::{Found, Questions};
@@ -19,6 +20,7 @@ use super::device::Device;
 use super::events::HostEvent;
 use super::form::Opening;
 use super::live::Told;
+use super::post::Posting;
 use super::sent::SentLog;
 use super::trail::Trail;
 use crate::commands::VERSION;
@@ -101,6 +103,10 @@ pub(super) struct Shared {
     pub(super) feedback: Store,
     /// Wakes the task that sends it.
     pub(super) post: Notify,
+    /// How sending it goes.
+    pub(super) posting: watch::Sender<Posting>,
+    /// What was said in this run, as long as the person wasn't told what became of it.
+    pub(super) untold: Mutex<Vec<Uuid>>,
     pub(super) drafts: DraftFiles,
     /// The form, while it is open.
     pub(super) form: Mutex<Option<Form>>,
@@ -153,9 +159,22 @@ impl Shared {
         self.spool.lock().clone()
     }
 
-    /// Records that wait to be sent, as far as they are stored.
+    /// Records that wait to be sent, those that can't be stored among them.
     pub(super) fn waiting_records(&self) -> u64 {
-        self.spool().map_or(0, |spool| spool.waiting().records())
+        let stored = self.spool().map_or(0, |spool| spool.waiting().records());
+        stored + self.unstored_records()
+    }
+
+    /// All that waits to be sent, as every place counts it.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting_records() + self.feedback.counts().waiting
+    }
+
+    /// Records that can't be stored, and wait in memory. What only waits for a moment to be stored with others is counted
+    /// where it is listed, once it is stored.
+    pub(super) fn unstored_records(&self) -> u64 {
+        let facts = self.capture.lock();
+        facts.store_problem.as_ref().map_or(0, |_| facts.pending)
     }
 
     /// Why there is no device: what keeps its identity from being read comes before that there is none.
@@ -280,9 +299,9 @@ impl Shared {
 
     /// Looks at everything and tells those who follow, where it changed.
     pub(super) fn publish(&self) {
-        renew(&self.overview, self.look());
+        renew(&self.overview, || self.look());
         // The organisation, which names who locked a value, comes with the enrolment.
-        renew(&self.settings_told, self.settings());
+        renew(&self.settings_told, || self.settings());
     }
 
     /// The settings as they hold.
@@ -317,24 +336,22 @@ impl Shared {
         };
         let policy = self.policy();
         let sync = self.sync_status();
-        let problems = self.problems(sync.as_ref());
-        let offline = sync
-            .as_ref()
-            .and_then(|sync| sync.last_trouble)
-            .is_some_and(|trouble| !trouble.is_here());
         let said = self.feedback.counts();
+        let waiting_records = self.waiting_records();
+        let troubles = self.troubles(sync.as_ref(), waiting_records + said.waiting);
+        let problems = self.problems(sync.as_ref(), &troubles, said.refused);
+        let server_problem = troubles.server.map(|(_, problem)| problem);
+        // The list begins with what needs somebody.
+        let needs = problems.first().filter(|first| first.needs_somebody());
+        let away = server_problem.as_ref().filter(|_| said.unread == 0);
+        let concern = needs.or(away).cloned();
         let icon = match &capture {
             CaptureState::Paused { .. } => Icon::Paused,
             CaptureState::Capturing if said.unread > 0 => Icon::Attention,
-            CaptureState::Capturing if problems.iter().any(needs_person) => Icon::Attention,
-            CaptureState::Capturing if offline => Icon::Offline,
+            CaptureState::Capturing if needs.is_some() => Icon::Attention,
+            CaptureState::Capturing if server_problem.is_some() => Icon::Offline,
             CaptureState::Capturing => Icon::Capturing,
             _ => Icon::Attention,
-        };
-        // What waits for a moment to be stored with others is counted where it is listed, once it is stored.
-        let unstored = {
-            let facts = self.capture.lock();
-            facts.store_problem.as_ref().map_or(0, |_| facts.pending)
         };
         Overview {
             icon,
@@ -347,49 +364,80 @@ impl Shared {
                 .as_ref()
                 .map(|policy| policy.organisation.contact.clone())
                 .unwrap_or_default(),
-            waiting_records: self.waiting_records() + unstored,
+            waiting_records,
             waiting_feedback: said.waiting,
             sent_feedback: said.sent,
             refused_feedback: said.refused,
             last_sent_at: self.sent.last_at().max(said.last_sent_at),
-            offline,
+            server_problem,
+            concern,
             unread_replies: said.unread,
             problems,
             version: VERSION.to_owned(),
         }
     }
 
-    fn problems(&self, sync: Option<&SyncStatus>) -> Vec<Sentence> {
-        let mut problems = Vec::new();
-        if let Err(reason) = self.spool() {
-            problems.push(reason);
+    /// What keeps things from leaving; `waiting` of them are kept here.
+    pub(super) fn troubles(&self, sync: Option<&SyncStatus>, waiting: u64) -> Troubles {
+        let said =
+            |(trouble, why): (Trouble, &str)| (trouble, server_problem(trouble, why, waiting));
+        let of_records = sync.and_then(|sync| {
+            let why = sync.last_error.as_deref().unwrap_or_default();
+            Some(said((sync.last_trouble?, why)))
+        });
+        let of_feedback = {
+            let posting = self.posting.borrow();
+            let trouble = posting.trouble.as_ref();
+            trouble.map(|(trouble, why)| said((*trouble, why)))
+        };
+        let (here, of_records) = match of_records {
+            Some((trouble, problem)) if trouble.is_here() => (Some(problem), None),
+            of_records => (None, of_records),
+        };
+        // The server has a measure for feedback alone; it takes everything else meanwhile.
+        let (measured, of_feedback) = match of_feedback {
+            Some((Trouble::TooMany, problem)) => (Some(problem), None),
+            of_feedback => (None, of_feedback),
+        };
+        Troubles {
+            here,
+            server: of_records.or(of_feedback),
+            measured,
         }
-        problems.extend(self.capture.lock().store_problem.clone());
-        if let Some(trouble) = sync.and_then(|sync| sync.last_trouble) {
-            let waiting = self.waiting_records();
-            let why = sync.and_then(|sync| sync.last_error.as_deref());
-            let problem = server_problem(trouble, why.unwrap_or_default(), waiting);
+    }
+
+    fn problems(
+        &self,
+        sync: Option<&SyncStatus>,
+        troubles: &Troubles,
+        refused_feedback: u64,
+    ) -> Vec<Sentence> {
+        let mut problems: Vec<Sentence> = Vec::new();
+        let storing = self.capture.lock().store_problem.clone();
+        let server = troubles.server.as_ref().map(|(_, problem)| problem.clone());
+        let found = [
+            self.spool().err(),
+            storing,
+            troubles.here.clone(),
+            server,
+            troubles.measured.clone(),
+        ];
+        for problem in found.into_iter().flatten() {
             // A full disk keeps records from being stored and from being sent; it is said once.
             if problems.iter().all(|known| known.key != problem.key) {
                 problems.push(problem);
             }
         }
-        if let Some(refused) = sync
-            .map(|sync| sync.dead_letters)
-            .filter(|count| *count > 0)
-        {
-            problems.push(Sentence::new(
-                "problem.records_refused",
-                [("count", refused.to_string())],
-            ));
+        let refused_records = sync.map_or(0, |sync| sync.dead_letters);
+        for (key, count) in [
+            ("problem.records_refused", refused_records),
+            ("problem.feedback_refused", refused_feedback),
+        ] {
+            if count > 0 {
+                problems.push(Sentence::new(key, [("count", count.to_string())]));
+            }
         }
-        let refused = self.feedback.counts().refused;
-        if refused > 0 {
-            problems.push(Sentence::new(
-                "problem.feedback_refused",
-                [("count", refused.to_string())],
-            ));
-        }
+        problems.sort_by_key(|problem| !problem.needs_somebody());
         problems
     }
 
@@ -404,9 +452,35 @@ impl Shared {
     }
 }
 
-/// Tells those who follow, where there is something new.
-fn renew<T: PartialEq>(told: &watch::Sender<T>, now: T) {
+/// What keeps things from leaving.
+pub(super) struct Troubles {
+    /// Something on this computer keeps records.
+    here: Option<Sentence>,
+    /// Something keeps the server from taking anything.
+    pub(super) server: Option<(Trouble, Sentence)>,
+    /// The server takes no more feedback for a while.
+    measured: Option<Sentence>,
+}
+
+impl Troubles {
+    /// What keeps feedback here. That the server takes nothing at all comes before its measure, which may be older.
+    pub(super) fn of_feedback(self) -> Option<Sentence> {
+        let server = self.server.map(|(_, problem)| problem);
+        server.or(self.measured)
+    }
+
+    /// The first of them.
+    pub(super) fn first(self) -> Option<Sentence> {
+        let server = self.server.map(|(_, problem)| problem);
+        server.or(self.here).or(self.measured)
+    }
+}
+
+/// Tells those who follow, where there is something new. It is looked for under the lock of what was told, so that what
+/// two threads find in the same moment is told in that order.
+fn renew<T: PartialEq>(told: &watch::Sender<T>, look: impl FnOnce() -> T) {
     told.send_if_modified(|before| {
+        let now = look();
         let changed = *before != now;
         if changed {
             *before = now;
@@ -429,23 +503,7 @@ fn name_data(sentences: &mut [Sentence], language: &str) {
     }
 }
 
-/// Whether a problem stays until somebody does something about it. A server that can't be reached comes back by
-/// itself, and refused records are for whoever wants to look.
-fn needs_person(problem: &Sentence) -> bool {
-    !matches!(
-        problem.key.as_str(),
-        "problem.offline"
-            | "problem.server_down"
-            | "problem.too_many"
-            | "problem.server_full"
-            | "problem.server_internal"
-            | "problem.records_refused"
-            | "problem.server_refused"
-            | "problem.feedback_refused"
-    )
-}
-
-/// What keeps the server from taking anything, as a sentence; `waiting` records are kept here.
+/// What keeps the server from taking anything, as a sentence; `waiting` of all that is to be sent is kept here.
 pub(super) fn server_problem(trouble: Trouble, why: &str, waiting: u64) -> Sentence {
     let reason = || [("reason", why.to_owned())];
     match trouble {
@@ -461,8 +519,7 @@ pub(super) fn server_problem(trouble: Trouble, why: &str, waiting: u64) -> Sente
         Trouble::DiskFull => Sentence::plain("problem.disk_full"),
         Trouble::ReadOnly => Sentence::plain("problem.read_only"),
         Trouble::Storage => Sentence::new("problem.storage", reason()),
-        Trouble::Unreachable | Trouble::Strange | Trouble::Unknown => {
-            Sentence::plain("problem.offline")
-        }
+        Trouble::Strange => Sentence::plain("problem.strange"),
+        Trouble::Unreachable | Trouble::Unknown => Sentence::plain("problem.offline"),
     }
 }

@@ -60,14 +60,17 @@ fn sentence(sentence: &Sentence) -> String {
             "The settings can't be read: set them anew in the app.".to_owned()
         }
         "problem.unauthorized" => {
-            "The server doesn't know this computer any more: enrol it again.".to_owned()
+            "The server refuses this computer's token: enrol it again.".to_owned()
         }
         "problem.offline" => "The server can't be reached.".to_owned(),
+        "problem.strange" => {
+            "Something other than the server answers, a sign-in page for one.".to_owned()
+        }
         "problem.certificate" => format!(
             "The server's certificate isn't trusted, so nothing was sent ({}).",
             value("reason")
         ),
-        "problem.server_down" => "The server isn't answering.".to_owned(),
+        "problem.server_down" => "The server is busy or not ready.".to_owned(),
         "problem.too_many" => "The server asks to wait.".to_owned(),
         "problem.server_full" => "The server has no room.".to_owned(),
         "problem.server_internal" => "The server has a fault.".to_owned(),

@@ -41,14 +41,13 @@ impl Guard {
     /// Whether a request may be looked at.
     fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let verdict = self.check_headers(headers);
-        if verdict.is_err() && !self.strangers.take(Instant::now()) {
-            return Err(Refusal::too_often());
-        }
-        verdict?;
-        if !self.requests.take(Instant::now()) {
-            return Err(Refusal::too_often());
-        }
-        Ok(())
+        let rate = if verdict.is_ok() {
+            &self.requests
+        } else {
+            &self.strangers
+        };
+        rate.take(Instant::now()).map_err(Refusal::too_often)?;
+        verdict
     }
 
     fn check_headers(&self, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -73,7 +72,7 @@ impl Guard {
             ));
         }
         let token = one(headers, header::AUTHORIZATION)
-            .and_then(|value| value.strip_prefix("Bearer "))
+            .and_then(bearer)
             .unwrap_or("");
         if !bool::from(token.as_bytes().ct_eq(self.token.as_bytes())) {
             return Err(Refusal::new(
@@ -92,6 +91,14 @@ fn one(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
         (Some(value), None) => value.to_str().ok(),
         _ => None,
     }
+}
+
+/// The token of an `Authorization` header. The scheme's name may be written in any case (RFC 9110, 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("Bearer")
+        .then(|| token.trim_start_matches(' '))
 }
 
 /// The middleware before every route.
@@ -116,6 +123,8 @@ pub(super) async fn guard(
 pub(super) struct Refusal {
     code: Code,
     detail: String,
+    /// Seconds after which it is no more refused, where that is known.
+    again_after_s: Option<u64>,
 }
 
 impl Refusal {
@@ -123,11 +132,23 @@ impl Refusal {
         Self {
             code,
             detail: detail.into(),
+            again_after_s: None,
         }
     }
 
-    pub(super) fn too_often() -> Self {
-        Self::new(Code::TooManyRequests, "Too many requests: wait a second.")
+    /// There may be another one after this wait.
+    pub(super) fn too_often(wait: Duration) -> Self {
+        // Whole seconds, and rather one too many: who comes too early is refused again.
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        Self {
+            again_after_s: Some(seconds),
+            ..Self::new(
+                Code::TooManyRequests,
+                format!("Too many requests: wait {seconds} {unit}."),
+            )
+        }
     }
 
     fn status(&self) -> StatusCode {
@@ -164,14 +185,11 @@ impl IntoResponse for Refusal {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            _ => {}
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.again_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -13,10 +13,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snag_core::{InputKind, TaskEvent};
-use snag_wire::Code;
 use snag_wire::limits::{
     APP_STATE_BYTES_MAX, DESCRIPTION_CHARS_MAX, LABEL_CHARS_MAX, URL_CHARS_MAX,
 };
+use snag_wire::{Code, whole_numbers_fit};
 
 use super::BODY_BYTES_MAX;
 use super::guard::{Guard, Refusal, guard};
@@ -88,6 +88,12 @@ async fn read<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Refusal>
                 format!("The body has at most {BODY_BYTES_MAX} bytes."),
             )
         })?;
+    if !whole_numbers_fit(&bytes) {
+        return Err(Refusal::new(
+            Code::InvalidBody,
+            "A whole number has at most 64 bits. Send a longer one as text.",
+        ));
+    }
     serde_json::from_slice(&bytes).map_err(|error| {
         // The parser quotes what it found, which is the program's own; it goes back to it alone.
         let said: String = error.to_string().chars().take(200).collect();
@@ -220,9 +226,9 @@ fn opening(api: &Api, form: Form) -> Result<Opening, Refusal> {
             format!("`state` has at most {APP_STATE_BYTES_MAX} bytes."),
         ));
     }
-    if !api.openings.take(Instant::now()) {
-        return Err(Refusal::too_often());
-    }
+    api.openings
+        .take(Instant::now())
+        .map_err(Refusal::too_often)?;
     Ok(Opening {
         occasion: form.app.as_ref().map(|app| Host::program_asks(app)),
         app: form.app.map(|app| snag_core::redact::app_name(&app)),

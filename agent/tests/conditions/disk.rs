@@ -110,6 +110,12 @@ async fn full_child() {
     })
     .await;
     let at_most = host.overview().waiting_records;
+    until("the list counts them as the head does", || {
+        host.knows_waiting(None).is_ok_and(|page| {
+            page.unstored > 0 && page.total + page.unstored == host.overview().waiting_records
+        })
+    })
+    .await;
     // What the person says can't be kept: it is said, and the form has it still.
     let form = host.feedback_open(Opening::default()).await;
     assert!(form.picture.is_some(), "a picture needs no disk");

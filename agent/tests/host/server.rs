@@ -28,6 +28,9 @@ use uuid::Uuid;
 
 pub const TOKEN: &str = "device-token";
 
+/// Stands for a 429 that asks to be left alone for an hour.
+pub const MEASURE: u16 = 1429;
+
 /// The status of an answer that isn't the server's own.
 pub const PROXY: u16 = 403;
 
@@ -49,6 +52,8 @@ pub struct Shared {
     pub seen: Mutex<Seen>,
     /// Whether it knows no token any more.
     pub knows_nobody: AtomicBool,
+    /// What everything is answered with, in whose words: its own, or those of something on the way.
+    pub everything: Mutex<Option<(u16, bool)>>,
 }
 
 impl Shared {
@@ -90,6 +95,7 @@ impl Server {
             replies: Mutex::default(),
             seen: Mutex::default(),
             knows_nobody: AtomicBool::new(false),
+            everything: Mutex::default(),
         });
         let router = Router::new()
             .route(
@@ -156,10 +162,23 @@ async fn door(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
     if shared.knows_nobody.load(Ordering::SeqCst) {
         return problem(401, Code::Unauthorized);
     }
+    let everything = *shared.everything.lock();
+    match everything {
+        Some((status, true)) => return problem(status, Code::Internal),
+        Some((status, false)) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            return (status, "<html>Sign in</html>").into_response();
+        }
+        None => {}
+    }
     next.run(request).await
 }
 
 fn problem(status: u16, code: Code) -> Response {
+    let (status, wait) = match status {
+        MEASURE => (429, "3600"),
+        status => (status, "0"),
+    };
     let problem = Problem {
         r#type: "about:blank".into(),
         title: String::new(),
@@ -170,7 +189,7 @@ fn problem(status: u16, code: Code) -> Response {
     };
     (
         StatusCode::from_u16(status).unwrap(),
-        [("retry-after", "0")],
+        [("retry-after", wait)],
         Json(problem),
     )
         .into_response()

@@ -51,8 +51,10 @@ async fn a_token_that_is_not_taken_loses_nothing() {
     })
     .await;
     let overview = host.overview();
-    assert_eq!(overview.problems[0].values["count"], "7");
-    assert!(overview.offline);
+    // All that waits, as everywhere: seven records and what was said.
+    assert_eq!(overview.problems[0].values["count"], "8");
+    assert_eq!(overview.waiting(), 8);
+    assert_eq!(overview.server_problem, Some(overview.problems[0].clone()));
     let refused = host.sync_now().await;
     assert_eq!(refused.unwrap_err().key, "problem.unauthorized");
     let overview = host.overview();
@@ -69,20 +71,122 @@ async fn a_token_that_is_not_taken_loses_nothing() {
 
     server.shared.knows_nobody.store(false, Ordering::SeqCst);
     host.sync_now().await.unwrap();
-    let sent = tokio::time::timeout(Duration::from_secs(20), events.recv()).await;
-    assert!(
-        matches!(sent, Ok(Ok(HostEvent::FeedbackSent { .. }))),
-        "{sent:?}"
-    );
+    // Told once that it waits, however often it was tried, and then that it has arrived.
+    let kept = told(&mut events).await;
+    let HostEvent::FeedbackKept { why } = kept else {
+        panic!("{kept:?}");
+    };
+    assert_eq!(why.key, "problem.unauthorized");
+    let sent = told(&mut events).await;
+    assert!(matches!(sent, HostEvent::FeedbackSent { .. }), "{sent:?}");
     let overview = host.overview();
     assert_eq!(
         (overview.waiting_records, overview.waiting_feedback),
         (0, 0)
     );
-    assert!(keys(&host).is_empty() && !overview.offline, "{overview:?}");
+    assert!(
+        keys(&host).is_empty() && overview.server_problem.is_none(),
+        "{overview:?}"
+    );
     let seen = server.shared.seen.lock().clone();
     assert_eq!(seen.records, (1..=7).collect::<Vec<_>>());
     assert_eq!(seen.words.len(), 1);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_answers_is_said_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    enrol(folder.path(), &server.address());
+    leave_records(folder.path(), 3);
+    *server.shared.everything.lock() = Some((500, true));
+    let host = start(folder.path()).await;
+    until("the enrolment", || !host.overview().organisation.is_empty()).await;
+    for (status, its_own, problem, line, needs_somebody) in [
+        (
+            500,
+            true,
+            "problem.server_internal",
+            "health.server_fault",
+            false,
+        ),
+        (
+            503,
+            true,
+            "problem.server_down",
+            "health.server_busy",
+            false,
+        ),
+        (
+            507,
+            true,
+            "problem.server_full",
+            "health.server_full",
+            false,
+        ),
+        (200, false, "problem.strange", "health.server_strange", true),
+        (404, false, "problem.strange", "health.server_strange", true),
+    ] {
+        *server.shared.everything.lock() = Some((status, its_own));
+        let said = host.sync_now().await.unwrap_err();
+        assert_eq!(said.key, problem, "{status}");
+        let overview = host.overview();
+        assert_eq!(overview.server_problem, Some(said.clone()), "{status}");
+        assert_eq!(overview.concern, Some(said.clone()), "{status}");
+        assert_eq!(said.needs_somebody(), needs_somebody, "{status}");
+        assert_eq!(server_line(&host), line, "{status}");
+    }
+    // What people said may be all that waits, and all that fails.
+    *server.shared.everything.lock() = None;
+    host.sync_now().await.unwrap();
+    assert_eq!(host.overview().server_problem, None);
+    server.shared.say([500; 1_000]);
+    let mut events = host.events();
+    say(&host).await;
+    let kept = told(&mut events).await;
+    let HostEvent::FeedbackKept { why } = kept else {
+        panic!("{kept:?}");
+    };
+    assert_eq!(why.key, "problem.server_internal");
+    assert_eq!(host.overview().server_problem, Some(why.clone()));
+    assert_eq!(host.sync_now().await, Err(why));
+    assert_eq!(host.overview().waiting(), 1);
+    assert!(events.try_recv().is_err(), "told once");
+
+    // The server has its measure for feedback, and then takes nothing at all: that is the reason by now.
+    server.shared.statuses.lock().clear();
+    server.shared.say([MEASURE; 1_000]);
+    until("the measure", || {
+        let problems = keys(&host);
+        problems == ["problem.too_many"] && host.overview().server_problem.is_none()
+    })
+    .await;
+    *server.shared.everything.lock() = Some((500, true));
+    let _ = host.sync_now().await;
+    say(&host).await;
+    let kept = told(&mut events).await;
+    let HostEvent::FeedbackKept { why } = kept else {
+        panic!("{kept:?}");
+    };
+    assert_eq!(why.key, "problem.server_internal");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_enrolment_it_is_kept_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = start(folder.path()).await;
+    let mut events = host.events();
+    let form = host.feedback_open(Opening::default()).await;
+    let mut draft = form.draft;
+    draft.description = "Nobody yet".into();
+    host.feedback_send(&draft).unwrap();
+    let kept = told(&mut events).await;
+    let HostEvent::FeedbackKept { why } = kept else {
+        panic!("{kept:?}");
+    };
+    assert_eq!(why.key, "problem.not_enrolled");
     host.stop().await;
 }
 

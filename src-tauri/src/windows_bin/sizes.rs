@@ -56,7 +56,7 @@ fn usual_and_least(window: Window) -> [(u32, u32); 2] {
         Window::Knows => [(920, 640), (560, 420)],
         Window::Settings => [(640, 680), (480, 420)],
         Window::Conversations => [(720, 560), (480, 400)],
-        Window::About => [(420, 380), (360, 320)],
+        Window::About => [(420, 420), (360, 320)],
     }
 }
 

@@ -21,6 +21,9 @@ fn the_icon_follows_the_state_and_its_menu_pauses_and_resumes() -> Result<()> {
     stage.read_first_page(&driver)?;
     shows(&stage, "capturing");
     stage.session.menu_says("Snag: noticing snags");
+    describes(&stage, "Active", |words| {
+        words.starts_with("Snag: noticing snags. ") && words.ends_with(" waiting")
+    });
     // A panel opens the menu then.
     ensure!(
         !stage.session.click_icon()?,
@@ -53,9 +56,11 @@ fn the_icon_follows_the_state_and_its_menu_pauses_and_resumes() -> Result<()> {
     let refused = driver.invoke("sync_now", &json!({}));
     ensure!(refused.is_err_and(|error| error.to_string().contains("problem.offline")));
     shows(&stage, "offline");
-    stage
-        .session
-        .menu_says("Snag: the server can't be reached; everything is kept here");
+    let away = "Snag: the server can't be reached; everything is kept here";
+    stage.session.menu_says(away);
+    describes(&stage, "Active", |words| {
+        words.starts_with(away) && words.ends_with(" kept here")
+    });
     stage.server.start()?;
     driver.invoke("sync_now", &json!({}))?;
     shows(&stage, "capturing");
@@ -70,9 +75,64 @@ fn the_icon_follows_the_state_and_its_menu_pauses_and_resumes() -> Result<()> {
     let refused = driver.invoke("sync_now", &json!({}));
     ensure!(refused.is_err_and(|error| error.to_string().contains("problem.unauthorized")));
     shows(&stage, "attention");
-    stage.session.menu_says("Snag: something needs you");
-    driver.find("//*[contains(., \"The server doesn't know this computer any more.\")]")?;
+    let refused = "Snag: the server refused this computer's token: ask IT";
+    stage.session.menu_says(refused);
+    driver.find("//*[contains(., \"The server refused this computer's token.\")]")?;
+    driver.find("//*[contains(., 'ask IT')]")?;
+    describes(&stage, "NeedsAttention", |words| words.starts_with(refused));
+    // The same number in the tray, the window's head and the sentence.
+    let overview = driver.invoke("overview", &json!({}))?;
+    let waiting = overview["waiting_records"].as_u64().context("records")?
+        + overview["waiting_feedback"].as_u64().context("feedback")?;
+    let said = overview["problems"][0]["values"]["count"].as_str();
+    let said: u64 = said.context("a count")?.parse()?;
+    ensure!(said == waiting, "{overview}");
+    stage
+        .session
+        .menu_says(&format!("Token refused, {waiting} kept here"));
+    driver.find(&format!(
+        "//*[contains(., 'What waits ({waiting}) is kept here')]"
+    ))?;
+    driver.find(&format!(
+        "//*[contains(@class, 'state-line')][contains(., '{waiting} waiting')]"
+    ))?;
+
+    // In the person's language, at once.
+    stage.open(&driver, "settings")?;
+    driver.invoke("change_settings", &json!({"change": {"language": "de"}}))?;
+    let refused = "Snag: der Server hat das Token dieses Computers abgelehnt: bitte die IT fragen";
+    describes(&stage, "NeedsAttention", |words| words.starts_with(refused));
+    driver.go_to("knows")?;
+    stage.session.choose("Bis morgen früh")?;
+    shows(&stage, "paused");
+    let tomorrow = "Snag: pausiert bis morgen, 06:00";
+    stage.session.menu_says(tomorrow);
+    describes(&stage, "Active", |words| words.starts_with(tomorrow));
+    driver
+        .find("//*[contains(@class, 'state-line')][contains(., 'pausiert bis morgen, 06:00')]")?;
+    driver.go_to("settings")?;
+    driver.invoke("change_settings", &json!({"change": {"language": "en"}}))?;
+    stage
+        .session
+        .menu_says("Snag: paused until tomorrow, 06:00");
     stage.quit()
+}
+
+/// Waits until the icon says the state to those who don't see it, and asks for attention or doesn't.
+fn describes(stage: &Stage, status: &str, says: impl Fn(&str) -> bool) {
+    let says = |property: &str| {
+        let words = stage.session.icon_says(property);
+        words.is_ok_and(|words| says(&words))
+    };
+    wait_until(status, || {
+        stage
+            .session
+            .icon_says("Status")
+            .is_ok_and(|now| now == status)
+            && says("Title")
+            && says("IconAccessibleDesc")
+            && says("AttentionAccessibleDesc")
+    });
 }
 
 /// Waits until the icon shows a state.

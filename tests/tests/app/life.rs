@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use snag_e2e::desktop::{Desktop, PATIENCE, With, wait_until};
@@ -160,6 +160,38 @@ fn the_windows_come_and_go_and_fail_without_the_app() -> Result<()> {
     wait_until("the window", || hand.windows().len() == 1);
     stage.quit()?;
     ensure!(running.0.wait()?.success());
+    Ok(())
+}
+
+#[test]
+fn an_icon_that_got_lost_is_told_again_and_only_then() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let desktop = Desktop::start(With {
+        window_manager: false,
+        bus: true,
+    });
+    let session = Session::start(&desktop)?;
+    let data = folder.path().join("agent");
+    for is_lost in [true, false] {
+        if is_lost {
+            session.lose_an_icon();
+        }
+        let mut command = app(&desktop, folder.path(), &data)?;
+        let log = File::create(folder.path().join("app.log"))?;
+        command.arg("--hidden").stdout(log.try_clone()?).stderr(log);
+        let begin = Instant::now();
+        let mut running = Running(command.spawn()?);
+        wait_until("the icon", || session.icon_since(begin).is_some());
+        session.menu_says("Quit Snag");
+        // It is looked for after a second.
+        std::thread::sleep(Duration::from_secs(3));
+        let said = std::fs::read_to_string(folder.path().join("app.log"))?;
+        ensure!(said.contains("once more") == is_lost, "{said}");
+        session.choose("Quit Snag")?;
+        wait_until("it has ended", || {
+            matches!(running.0.try_wait(), Ok(Some(_)))
+        });
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod large;
 mod life;
 mod managed;
 mod marks;
+mod own_windows;
 mod policy;
 mod prompts;
 mod ready;
@@ -63,7 +64,7 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
     stage.read_first_page(&driver)?;
     // What is typed before the window has the focus is nobody's.
     hand.activate(hand.windows()[0]);
-    hand.click_at(program.place("entry"));
+    program.focus_entry(&hand);
     hand.type_text(TYPED);
     wait_until("it was typed", || {
         program.lines.count(|line| line["changed"] == "entry") == TYPED.len()
@@ -106,6 +107,10 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
     stage.closed(&driver, "feedback");
     let pictures = pictures_in(data)?;
     ensure!(pictures.iter().all(|one| colours_above(one) == 1));
+    let kept = stage
+        .session
+        .notification("it is kept", |n| n.title == "Your feedback is kept here");
+    ensure!(kept.body.contains("as soon as it can be"), "{kept:?}");
     wait_until("the menu says that it is kept", || {
         stage.session.menu().is_ok_and(|menu| {
             // Records wait, too, so that the number is not known.
@@ -126,6 +131,9 @@ fn feedback_with_a_hidden_area_goes_from_first_run_to_the_server_and_offline_bet
         n.title == "Your feedback has arrived"
     });
     ensure!(told.body.contains("Desk Ltd"), "{told:?}");
+    let told = stage.session.notifications();
+    let kept = told.iter().filter(|n| n.title == kept.title).count();
+    ensure!(kept == 1, "said once: {told:?}");
     let list: Value = serde_json::from_slice(&stage.ask("/v1/feedback")?)?;
     let items = list["items"].as_array().context("items")?;
     ensure!(items.len() == 1, "{list}");

@@ -23,15 +23,20 @@ fn a_program_that_asks_for_the_open_form_leaves_what_the_person_wrote() -> Resul
     driver.is_so("window.listens === true")?;
 
     // Nothing was written yet: the program's words are in the form.
-    ask(&stage, "Ledger", "The import stopped")?;
+    ask(&stage, "Ledger", "The export stopped")?;
     driver.is_so("window.heard === 1")?;
-    driver.is_so("document.querySelector('textarea').value === 'The import stopped'")?;
+    driver.is_so("document.querySelector('textarea').value === 'The export stopped'")?;
     driver.find("//h1[contains(., 'Ledger')]")?;
+
+    // Still nothing of the person's: the next words take their place.
+    ask(&stage, "Ledger", "The import stopped")?;
+    driver.is_so("window.heard === 2")?;
+    driver.is_so("document.querySelector('textarea').value === 'The import stopped'")?;
 
     // The person writes, and another program asks at that moment.
     driver.type_into("//textarea", " at row 7")?;
     ask(&stage, "Mailer", "No answer from the mail server")?;
-    driver.is_so("window.heard === 2")?;
+    driver.is_so("window.heard === 3")?;
     let text = driver.eval("return document.querySelector('textarea').value")?;
     ensure!(text == "The import stopped at row 7", "{text}");
     driver.type_into("//textarea", " of 9")?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use snag_e2e::desktop::{ALT, CONTROL, Hand, wait_until};
 use snag_e2e::keys::Holder;
 use snag_e2e::stage::Stage;
@@ -77,8 +77,9 @@ fn the_shortcut_and_the_start_with_the_session_are_the_persons() -> Result<()> {
             Ok((driver.eval(switch)? == on).then_some(()))
         })
     };
-    // It is on from the beginning, but a folder of its own is a trial, which leaves the session alone until then.
-    turn(false)?;
+    // A folder of its own is a trial, which leaves the session alone until somebody says otherwise; so it is off.
+    let shown = driver.invoke("settings", &json!({}))?;
+    ensure!(shown["autostart"]["value"] == false, "{shown}");
     ensure!(files(&entries).is_empty(), "{:?}", files(&entries));
     for _ in 0..2 {
         turn(true)?;

@@ -56,6 +56,16 @@ export function timeOfDay(at: string): string {
   return new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
 }
 
+/** `10:42` today, `tomorrow, 10:42`, or with its date. */
+export function clockTime(at: string, now = new Date()): string {
+  const time = timeOfDay(at);
+  const midnight = (days: number) => new Date(now.getFullYear(), now.getMonth(), now.getDate() + days).getTime();
+  const moment = new Date(at).getTime();
+  if (moment >= midnight(0) && moment < midnight(1)) return time;
+  if (moment >= midnight(1) && moment < midnight(2)) return i18next.t("time.tomorrow", { time });
+  return dateTime(at);
+}
+
 /** `10:42:07` */
 export function timeOfDaySeconds(at: string): string {
   return new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(

@@ -8,6 +8,7 @@ mod answers;
 mod area;
 mod bus;
 mod focus;
+mod own_windows;
 mod press;
 mod watch;
 mod x;
@@ -119,6 +120,12 @@ struct Current {
     known: bool,
 }
 
+/// A point of the screen.
+#[expect(clippy::cast_possible_truncation, reason = "pixels of a screen")]
+fn pixels(x: f64, y: f64) -> (i32, i32) {
+    (x.round() as i32, y.round() as i32)
+}
+
 /// Presses by the point whose look-up they wait for.
 type Waiting = HashMap<(i32, i32), Vec<Reply<Under>>>;
 
@@ -136,6 +143,8 @@ struct Shell {
     waiting: RefCell<Waiting>,
     /// What was found a moment ago, newest last.
     found: RefCell<VecDeque<press::Recent>>,
+    /// Whose the window is that the pointer was in last.
+    owner: Cell<Option<own_windows::Owner>>,
     number: Cell<u64>,
     /// What was selected or got the focus lately, newest first: the entries of open menus, which are not found from
     /// their program's windows.
@@ -161,6 +170,7 @@ impl Shell {
             damage: RefCell::default(),
             waiting: RefCell::default(),
             found: RefCell::default(),
+            owner: Cell::new(None),
             number: Cell::new(0),
             selected: RefCell::default(),
             reactions: Cell::new(false),
@@ -185,6 +195,9 @@ impl Shell {
         while let Some(command) = commands.recv().await {
             match command {
                 Command::Press { x, y, reply } => self.pressed(x, y, reply),
+                Command::Pointer { x, y, reply } => {
+                    let _ = reply.send(self.is_own_at(pixels(x, y)));
+                }
                 Command::Release => {
                     if let Some(watch) = self.watch.borrow_mut().as_mut() {
                         // What answers the release is told as well as what answered the press.

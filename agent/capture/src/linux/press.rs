@@ -25,7 +25,7 @@ const RECENT_MAX: usize = 16;
 /// What a look-up found, in a form that each press which asked gets a copy of.
 #[derive(Clone, Default)]
 struct Answered {
-    own: bool,
+    own: Option<bool>,
     element: Option<snag_core::Element>,
     label: Option<snag_core::LabelText>,
 }
@@ -58,8 +58,7 @@ pub(super) struct Recent {
 
 impl Shell {
     pub(super) fn pressed(self: &Rc<Self>, x: f64, y: f64, reply: Reply<Under>) {
-        #[expect(clippy::cast_possible_truncation, reason = "pixels of a screen")]
-        let point = (x.round() as i32, y.round() as i32);
+        let point = super::pixels(x, y);
         self.number.set(self.number.get() + 1);
         *self.watch.borrow_mut() = Some(Watch::new(self.number.get(), Instant::now(), point));
         if let Some(recent) = self.found_a_moment_ago(point) {
@@ -86,22 +85,23 @@ impl Shell {
         let at = self.window_at(point);
         let mut answered = Answered::default();
         let mut clicked = None;
-        if let Some((at, app)) = &at {
-            answered.own = at.pid.is_some_and(|pid| self.context.own.contains(pid));
-            if !answered.own && self.may_look_at(at, app) {
-                // A little less than the press waits, so that what is known without the element still counts.
-                let deadline = self.context.element_deadline * 9 / 10;
-                let found = tokio::time::timeout(deadline, self.find_element(at, point)).await;
-                if let Ok(Some(found)) = found {
-                    let (element, label) = self.redacted(app, &found);
-                    answered.element = Some(element);
-                    answered.label = label;
-                    clicked = Some(Clicked {
-                        object: found.object,
-                        role: found.role,
-                        area: found.area,
-                    });
-                }
+        answered.own = self.is_own_at(point);
+        if let Some((at, app)) = &at
+            && answered.own != Some(true)
+            && self.may_look_at(at, app)
+        {
+            // A little less than the press waits, so that what is known without the element still counts.
+            let deadline = self.context.element_deadline * 9 / 10;
+            let found = tokio::time::timeout(deadline, self.find_element(at, point)).await;
+            if let Ok(Some(found)) = found {
+                let (element, label) = self.redacted(app, &found);
+                answered.element = Some(element);
+                answered.label = label;
+                clicked = Some(Clicked {
+                    object: found.object,
+                    role: found.role,
+                    area: found.area,
+                });
             }
         }
         let at = at.map(|(at, _)| at);

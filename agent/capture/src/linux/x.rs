@@ -33,6 +33,10 @@ pub(crate) type XError = Box<dyn Error + Send + Sync>;
 const TITLE_LENGTH: u32 = 256;
 /// How deep windows may nest between the root and a program's own window.
 const MAX_DEPTH: usize = 8;
+/// How deep a window may lie in its frame.
+const FRAME_DEPTH: usize = 4;
+/// Windows of a frame that are looked at on one level: borders, buttons, the window itself.
+const FRAME_WINDOWS_MAX: usize = 64;
 
 pub(crate) struct X {
     pub(crate) connection: RustConnection,
@@ -192,6 +196,36 @@ impl X {
             }
         }
         Ok(None)
+    }
+
+    /// The outermost window at a point of the screen: a window manager's frame, a menu, a window without a frame.
+    pub(crate) fn outermost_at(&self, x: i16, y: i16) -> Result<Option<Window>, XError> {
+        let child = self
+            .connection
+            .translate_coordinates(self.root, self.root, x, y)?
+            .reply()?
+            .child;
+        Ok(Some(child).filter(|child| *child != x11rb::NONE))
+    }
+
+    /// The process of the window in a frame, or of the frame itself where nothing in it is a program's.
+    pub(crate) fn owner(&self, outermost: Window) -> Result<Option<u32>, XError> {
+        let mut level = vec![outermost];
+        for _ in 0..FRAME_DEPTH {
+            let mut below = Vec::new();
+            for window in level {
+                if self.number(window, self.atoms.WM_STATE)?.is_some() {
+                    return self.pid(window);
+                }
+                // One that is gone by now has nothing in it.
+                if let Ok(tree) = self.connection.query_tree(window)?.reply() {
+                    below.extend(tree.children);
+                }
+            }
+            below.truncate(FRAME_WINDOWS_MAX);
+            level = below;
+        }
+        self.pid(outermost)
     }
 
     /// Begins to note what is redrawn in a window; none where the server cannot.

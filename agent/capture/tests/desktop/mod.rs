@@ -362,20 +362,31 @@ impl Program {
             .expect("the program reads");
     }
 
-    /// Asks where its widgets are now (they move when windows do).
+    /// Asks where its widgets are now (they move when windows do), until they stay there: a window manager may have
+    /// told of a change before the program has laid itself out.
     pub fn look_again(&mut self) {
-        let before = self.lines.count(|line| line.get("ready").is_some());
-        self.tell("report");
-        wait_until("the program tells its places", || {
-            self.lines.count(|line| line.get("ready").is_some()) > before
-        });
-        self.places = self
-            .lines
-            .all()
-            .iter()
-            .rev()
-            .find_map(|line| line.get("places").cloned())
-            .expect("places");
+        let mut same = 0;
+        while same < 4 {
+            let before = self.lines.count(|line| line.get("ready").is_some());
+            self.tell("report");
+            wait_until("the program tells its places", || {
+                self.lines.count(|line| line.get("ready").is_some()) > before
+            });
+            let lines = self.lines.all();
+            let places = lines.iter().rev().find_map(|line| line.get("places"));
+            let places = places.cloned().expect("places");
+            same = if places == self.places { same + 1 } else { 0 };
+            self.places = places;
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Clicks into the entry, and waits until what is typed goes there.
+    pub fn focus_entry(&self, hand: &Hand) {
+        let focused = || self.lines.count(|line| line["focused"] == "entry");
+        let before = focused();
+        hand.click_at(self.place("entry"));
+        wait_until("the entry has the focus", || focused() > before);
     }
 
     /// How often a widget was clicked, as the program saw it.

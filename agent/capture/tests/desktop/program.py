@@ -51,6 +51,7 @@ class Program:
         entry = Gtk.Entry()
         entry.get_accessible().set_name("Reason")
         entry.connect("changed", lambda _: say(changed="entry"))
+        entry.connect("focus-in-event", lambda *_: say(focused="entry"))
         self.widgets["entry"] = entry
         box.pack_start(entry, False, False, 0)
         password = Gtk.Entry(visibility=False, input_purpose=Gtk.InputPurpose.PASSWORD)

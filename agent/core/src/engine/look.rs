@@ -98,7 +98,7 @@ impl Engine {
     pub(super) fn look_away(&mut self, t: u64, reason: DropReason, sink: &mut impl FnMut(Effect)) {
         self.advance(t, sink);
         if self.state.away.is_none() {
-            self.flush_run(sink);
+            self.flush_runs(sink);
             if let Some(run) = self.state.rage_click.end(&mut self.signals) {
                 self.state
                     .dead_click
@@ -120,12 +120,12 @@ impl Engine {
             });
         }
         match clean {
-            Clean::Move => return self.run(EventKind::Move, None, t, sink),
+            Clean::Move => return self.movement(EventKind::Move, t, sink),
             Clean::Wheel => {
                 if let Some(session) = &mut self.state.session {
                     session.scrolls = session.scrolls.saturating_add(1);
                 }
-                return self.run(EventKind::Scroll, None, t, sink);
+                return self.movement(EventKind::Scroll, t, sink);
             }
             // Seen to before: it is no input.
             Clean::Capture(_) => {}
@@ -174,7 +174,7 @@ impl Engine {
         else {
             return;
         };
-        self.flush_run(sink);
+        self.flush_runs(sink);
         let record = EventRecord {
             kind: if is_click {
                 EventKind::Click
@@ -231,7 +231,7 @@ impl Engine {
                 .undo_storm
                 .undo(t, &screen, &self.thresholds, &mut self.signals);
         }
-        self.run(EventKind::Key, Some(Detail::Key(class)), t, sink);
+        self.keys(class, t, sink);
     }
 
     fn focus(&mut self, t: u64, screen: Screen, sink: &mut impl FnMut(Effect)) {
@@ -250,7 +250,7 @@ impl Engine {
         if switched && let Some(session) = &mut self.state.session {
             session.context_switches = session.context_switches.saturating_add(1);
         }
-        self.flush_run(sink);
+        self.flush_runs(sink);
         self.visit(t, &place);
         self.tell(label, sink);
         let record = event(EventKind::Focus, None, None);
@@ -260,7 +260,7 @@ impl Engine {
     }
 
     fn task(&mut self, t: u64, task: TaskEvent, name: Named, sink: &mut impl FnMut(Effect)) {
-        self.flush_run(sink);
+        self.flush_runs(sink);
         let label = name.label;
         let screen = self.here();
         let tasks = &mut self.state.abandoned_task;
@@ -287,7 +287,7 @@ impl Engine {
     }
 
     fn error(&mut self, t: u64, code: Named, sink: &mut impl FnMut(Effect)) {
-        self.flush_run(sink);
+        self.flush_runs(sink);
         if let Some(session) = &mut self.state.session {
             session.error();
         }

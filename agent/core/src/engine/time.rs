@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::detect::Signals;
 use crate::detect::abandoned_task::AbandonedTask;
-use crate::runs::Run;
+use crate::runs::{Keys, Movement};
 use crate::{Effect, Thresholds};
 
 impl Engine {
@@ -16,8 +16,23 @@ impl Engine {
             self.end_session(sink);
             return;
         }
-        if self.state.run.as_ref().is_some_and(|run| run.is_over(t)) {
-            self.flush_run(sink);
+        if self
+            .state
+            .movement
+            .as_ref()
+            .is_some_and(|open| t > open.until())
+        {
+            let over = self.state.movement.take();
+            self.tell_run(over.map(Movement::ended), sink);
+        }
+        if self
+            .state
+            .keys
+            .as_ref()
+            .is_some_and(|open| t > open.until())
+        {
+            let over = self.state.keys.take();
+            self.tell_run(over.map(Keys::ended), sink);
         }
         if t > self.wake {
             let last = self
@@ -40,7 +55,8 @@ impl Engine {
         let (state, thresholds) = (&self.state, &self.thresholds);
         let session = state.session.as_ref()?;
         let session_end = session.last.saturating_add(thresholds.session_gap_ms);
-        let run_end = state.run.as_ref().map_or(u64::MAX, Run::until);
+        let movement_end = state.movement.as_ref().map_or(u64::MAX, Movement::until);
+        let keys_end = state.keys.as_ref().map_or(u64::MAX, Keys::until);
         // Time alone abandons a task only where the last input came at the very moment or after it.
         let task = state.abandoned_task.wake(thresholds);
         let task_end = if task <= session.last {
@@ -49,7 +65,8 @@ impl Engine {
             u64::MAX
         };
         let until = session_end
-            .min(run_end)
+            .min(movement_end)
+            .min(keys_end)
             .min(task_end)
             .min(self.wake_by_time());
         (until < u64::MAX).then(|| until + 1)
@@ -101,7 +118,7 @@ impl Engine {
 
     /// Ends the open session: every run ends with it.
     pub(super) fn end_session(&mut self, sink: &mut impl FnMut(Effect)) {
-        self.flush_run(sink);
+        self.flush_runs(sink);
         let (state, thresholds, signals) = (&mut self.state, &self.thresholds, &mut self.signals);
         let Some(last) = state.session.as_ref().map(|session| session.last) else {
             return;

@@ -38,6 +38,9 @@ pub(super) struct Item {
     pub(super) messages: Vec<Message>,
     /// Replies that were seen.
     pub(super) seen: usize,
+    /// Its picture was deleted before it left.
+    #[serde(default)]
+    pub(super) picture_removed: bool,
 }
 
 impl Item {

@@ -59,6 +59,10 @@ pub struct Form {
     pub around: Circumstances,
     /// The picture.
     pub held: Option<Held>,
+    /// Whether a picture was taken out, because the organisation takes none any more.
+    pub picture_removed: bool,
+    /// The words that a program filled in.
+    filled_in: String,
     /// The picture and the hidden areas that are on disk.
     stored: Option<(String, Vec<Area>)>,
 }
@@ -67,6 +71,10 @@ pub struct Form {
 struct Kept {
     draft: Draft,
     around: Circumstances,
+    #[serde(default)]
+    filled_in: String,
+    #[serde(default)]
+    picture_removed: bool,
     picture: Option<KeptPicture>,
 }
 
@@ -96,22 +104,45 @@ impl Form {
             },
             around,
             held,
+            picture_removed: false,
+            filled_in: String::new(),
             stored: None,
         }
     }
 
-    /// Whether the person put anything into it.
+    /// Puts a program's words into it.
+    pub fn fill_in(&mut self, words: String) {
+        self.filled_in.clone_from(&words);
+        self.draft.description = words;
+    }
+
+    /// Takes the picture out, with what was drawn on it: the organisation takes none any more.
+    pub fn take_out_picture(&mut self) {
+        self.picture_removed |= self.held.is_some();
+        self.held = None;
+        without_picture(&mut self.draft);
+    }
+
+    /// Whether the person put nothing into it: a program's words, as it filled them in, are none of theirs.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub fn is_untouched(&self) -> bool {
         let draft = &self.draft;
+        let words = draft.description.trim();
         draft.category.is_none()
-            && draft.description.trim().is_empty()
+            && (words.is_empty() || words == self.filled_in.trim())
             && draft.rating.is_none()
             && draft.tags.is_empty()
             && draft.steps.is_empty()
             && draft.marks.is_empty()
             && draft.hidden.is_empty()
     }
+}
+
+fn without_picture(draft: &mut Draft) {
+    draft.with_picture = false;
+    draft.crop = None;
+    draft.hidden.clear();
+    draft.marks.clear();
 }
 
 /// Where the draft is.
@@ -163,6 +194,8 @@ impl DraftFiles {
         let kept = Kept {
             draft: form.draft.clone(),
             around: form.around.clone(),
+            filled_in: form.filled_in.clone(),
+            picture_removed: form.picture_removed,
             picture: form
                 .held
                 .as_ref()
@@ -201,8 +234,34 @@ impl DraftFiles {
             draft,
             around: kept.around,
             held,
+            picture_removed: kept.picture_removed,
+            filled_in: kept.filled_in,
             stored,
         })
+    }
+
+    /// Deletes the picture of the draft that was left, if it has one; the words stay. Tells whether there was one.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn delete_picture(&self) -> io::Result<bool> {
+        if !self.picture().try_exists()? {
+            return Ok(false);
+        }
+        // First: whatever else fails, it is gone.
+        remove(&self.picture())?;
+        let kept = std::fs::read(self.text()).ok();
+        let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+        if let Some(mut kept) = kept {
+            kept.picture = None;
+            kept.picture_removed = true;
+            without_picture(&mut kept.draft);
+            write_private(
+                &self.text(),
+                &serde_json::to_vec(&kept).map_err(io::Error::other)?,
+            )?;
+        }
+        Ok(true)
     }
 
     /// Removes the draft and its picture.

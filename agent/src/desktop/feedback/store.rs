@@ -108,6 +108,7 @@ impl Store {
             state: SubmissionState::Waiting,
             messages: Vec::new(),
             seen: 0,
+            picture_removed: false,
         };
         self.files.add(&item, outgoing.picture.as_ref())?;
         state.items.push(item);
@@ -173,6 +174,32 @@ impl Store {
             item.state = SubmissionState::Sent { at };
         })?;
         self.files.remove_picture(id)
+    }
+
+    /// Deletes the pictures that wait: the organisation takes none any more. The words go without them. Tells how many
+    /// there were.
+    ///
+    /// # Errors
+    /// The first that can't be deleted, or whose submission can't be kept without it.
+    pub fn delete_pictures(&self, at: Timestamp) -> io::Result<u64> {
+        let with_picture: Vec<Uuid> = {
+            let state = self.state.lock();
+            let with_picture = state.items.iter().filter(|item| item.picture.is_some());
+            with_picture.map(|item| item.id).collect()
+        };
+        for id in &with_picture {
+            // The picture first: without it nothing is left that could be sent.
+            self.files.remove_picture(*id)?;
+            self.change(*id, |item| {
+                item.picture = None;
+                item.picture_removed = true;
+                if item.posted && item.waits() {
+                    item.body.clear();
+                    item.state = SubmissionState::Sent { at };
+                }
+            })?;
+        }
+        Ok(with_picture.len() as u64)
     }
 
     /// The server will never take it; it is kept with the reason.
@@ -297,6 +324,7 @@ impl Store {
                 state: item.state.clone(),
                 messages: item.messages.clone(),
                 unread: item.messages.len().saturating_sub(item.seen) as u64,
+                picture_removed: item.picture_removed,
             })
             .collect()
     }
@@ -310,6 +338,13 @@ impl Store {
             .iter()
             .find(|item| item.id == id)
             .map(|item| item.category)
+    }
+
+    /// Whether a submission waits to be sent.
+    #[must_use]
+    pub fn waits(&self, id: Uuid) -> bool {
+        let state = self.state.lock();
+        state.items.iter().any(|item| item.id == id && item.waits())
     }
 
     /// How many wait, how many replies weren't read, how many were refused, and when the last one was sent.

@@ -97,8 +97,8 @@ pub struct FeedbackForm {
     pub occasion: Option<Occasion>,
     /// The last minute, oldest first; none is attached before the person says so.
     pub steps: Vec<TrailStep>,
-    /// Whether the organisation lets pictures be sent.
-    pub pictures_allowed: bool,
+    /// Why there may be no picture, or none any more; none where pictures are allowed.
+    pub picture_refused: Option<Sentence>,
 }
 
 /// Exactly what will be sent.
@@ -166,4 +166,6 @@ pub struct Conversation {
     pub messages: Vec<Message>,
     /// Replies that weren't seen.
     pub unread: u64,
+    /// Whether a picture that waited was deleted, because the organisation takes none any more.
+    pub picture_removed: bool,
 }

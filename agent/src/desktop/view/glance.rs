@@ -14,7 +14,7 @@ pub enum Icon {
     Capturing,
     /// A straight thread with two bars.
     Paused,
-    /// A broken thread: capturing, but the server can't be reached.
+    /// A broken thread: capturing, but the server takes nothing just now.
     Offline,
     /// A knot with a dot: something needs the person.
     Attention,
@@ -75,11 +75,14 @@ pub struct Overview {
     pub refused_feedback: u64,
     /// When the server last took something: records or feedback.
     pub last_sent_at: Option<Timestamp>,
-    /// Whether the last try failed.
-    pub offline: bool,
+    /// What keeps the server from taking anything; none while it takes what is sent.
+    pub server_problem: Option<Sentence>,
+    /// What is said of the state besides whether this desktop is captured: the first problem that needs somebody; else,
+    /// where no reply waits to be read, what keeps the server from taking anything.
+    pub concern: Option<Sentence>,
     /// Replies that weren't read.
     pub unread_replies: u64,
-    /// What needs the person, most urgent first.
+    /// What is wrong, most urgent first: what needs somebody comes before what mends itself.
     pub problems: Vec<Sentence>,
     /// The program's version.
     pub version: String,
@@ -99,11 +102,36 @@ impl Overview {
             sent_feedback: 0,
             refused_feedback: 0,
             last_sent_at: None,
-            offline: false,
+            server_problem: None,
+            concern: None,
             unread_replies: 0,
             problems: Vec::new(),
             version: version.to_owned(),
         }
+    }
+
+    /// All that waits to be sent: the one number that every place shows.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting_records + self.waiting_feedback
+    }
+}
+
+impl Sentence {
+    /// Whether a problem stays until the person or IT does something about it. A server that can't be reached, is busy,
+    /// full or at fault comes back without either, and what it refused is for whoever wants to look.
+    #[must_use]
+    pub fn needs_somebody(&self) -> bool {
+        !matches!(
+            self.key.as_str(),
+            "problem.offline"
+                | "problem.server_down"
+                | "problem.too_many"
+                | "problem.server_full"
+                | "problem.server_internal"
+                | "problem.records_refused"
+                | "problem.feedback_refused"
+        )
     }
 }
 

@@ -142,6 +142,8 @@ pub struct RecordPage {
     pub next: Option<u64>,
     /// How many there are in all.
     pub total: u64,
+    /// Waiting records that can't be stored now: they wait in memory, and aren't listed. 0 elsewhere.
+    pub unstored: u64,
     /// Waiting records: the exact body of the next request, before it is compressed. Empty elsewhere.
     pub body: String,
 }

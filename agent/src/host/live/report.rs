@@ -50,8 +50,8 @@ impl Live {
                 .map(|(reason, count)| (reason.as_str().to_owned(), *count))
                 .chain(in_a_pause)
                 .collect(),
-            waiting_records: waiting.records()
-                + self.pipeline.as_ref().map_or(0, |p| p.pending() as u64),
+            waiting_records: overview.waiting_records,
+            waiting_feedback: overview.waiting_feedback,
             waiting_bytes: waiting.size_bytes,
             dead_letters: waiting.dead_letters,
             next_seq: waiting.next_seq,

@@ -13,36 +13,41 @@ export function AboutWindow({ overview, failure }: WindowProps) {
   const { t } = useTranslation();
   return (
     <main className="page about">
-      <Knot size={56} />
-      <h1>{t("app.name")}</h1>
-      <p className="lead">{t("about.what")}</p>
-      {overview ? (
-        <dl>
-          <dt>{t("about.version")}</dt>
-          <dd>{overview.version}</dd>
-          <dt>{t("about.organisation")}</dt>
-          <dd>{overview.organisation || t("about.none")}</dd>
-          <dt>{t("about.contact")}</dt>
-          <dd>{overview.contact || t("about.contact_none")}</dd>
-          <dt>{t("about.sent")}</dt>
-          <dd>{overview.last_sent_at ? dateTime(overview.last_sent_at) : t("tray.sync.never")}</dd>
-          <dt>{t("about.waiting")}</dt>
-          <dd>{number(overview.waiting_records + overview.waiting_feedback)}</dd>
-          <dt>{t("about.licence")}</dt>
-          <dd>{t("about.licence_name")}</dd>
-        </dl>
-      ) : (
-        <Problem sentence={client.asSentence(failure)} />
-      )}
-      {overview?.problems[0] && <p className="quiet">{say(overview.problems[0])}</p>}
-      <div className="about-links">
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- What scrolls must be reached by the keyboard. */}
+      <div className="page-scroll" tabIndex={0} role="region" aria-label={t("window.about")}>
+        <div className="about-name">
+          <Knot size={40} />
+          <h1>{t("app.name")}</h1>
+        </div>
+        <p className="lead">{t("about.what")}</p>
+        {overview ? (
+          <dl>
+            <dt>{t("about.version")}</dt>
+            <dd>{overview.version}</dd>
+            <dt>{t("about.organisation")}</dt>
+            <dd>{overview.organisation || t("about.none")}</dd>
+            <dt>{t("about.contact")}</dt>
+            <dd>{overview.contact || t("about.contact_none")}</dd>
+            <dt>{t("about.sent")}</dt>
+            <dd>{overview.last_sent_at ? dateTime(overview.last_sent_at) : t("tray.sync.never")}</dd>
+            <dt>{t("about.waiting")}</dt>
+            <dd>{number(overview.waiting_records + overview.waiting_feedback)}</dd>
+            <dt>{t("about.licence")}</dt>
+            <dd>{t("about.licence_name")}</dd>
+          </dl>
+        ) : (
+          <Problem sentence={client.asSentence(failure)} />
+        )}
+        {overview?.problems[0] && <p className="quiet">{say(overview.problems[0])}</p>}
+      </div>
+      <footer className="page-foot">
         <Button variant="default" onClick={() => void client.openWindow("knows")}>
           {t("window.knows")}
         </Button>
         <Button variant="default" onClick={() => void client.openWindow("first-run")}>
           {t("about.first_run")}
         </Button>
-      </div>
+      </footer>
     </main>
   );
 }

@@ -76,7 +76,7 @@ export function ConversationsWindow({ overview }: WindowProps) {
 
 function Thread({ conversation }: { conversation: Conversation }) {
   const { t } = useTranslation();
-  const { app, category, state, messages } = conversation;
+  const { app, category, state, messages, picture_removed } = conversation;
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- What scrolls must be reached by the keyboard.
     <section className="thread" tabIndex={0} aria-label={t("conversations.thread")}>
@@ -90,6 +90,7 @@ function Thread({ conversation }: { conversation: Conversation }) {
           </span>
           <p>{conversation.description}</p>
           <State state={state} />
+          {picture_removed && <p className="quiet">{t("conversations.picture_removed")}</p>}
         </li>
         {messages.map((message) => (
           <li key={message.id} className="bubble" data-mine={message.author === "" || undefined}>

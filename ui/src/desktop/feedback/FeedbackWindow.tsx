@@ -1,4 +1,5 @@
 import { lazy, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState, type FormEvent } from "react";
+import i18next from "i18next";
 import { useTranslation } from "react-i18next";
 
 import { Check, PictureOff } from "../../design/icons";
@@ -8,6 +9,7 @@ import * as client from "../../ipc/client";
 import type { Opening, WindowProps } from "../ask";
 import { useAnnounce } from "../parts/Announcer";
 import { ChoiceChips } from "../parts/ChoiceChips";
+import { once } from "../parts/once";
 import { Problem } from "../parts/Problem";
 import { Readable } from "../parts/Readable";
 import { begin, EMPTY, type History } from "./marks";
@@ -30,15 +32,14 @@ const MOST_CHARACTERS = 10_000;
 export function FeedbackWindow({ form, failure, overview, scheme }: WindowProps) {
   const [refused, setRefused] = useState<unknown>(null);
   if (!form || refused) return <Refused thrown={refused ?? failure} />;
-  return (
-    <Form
-      opening={form}
-      organisation={overview?.organisation ?? ""}
-      offline={overview?.offline ?? false}
-      scheme={scheme}
-      onRefused={setRefused}
-    />
-  );
+  return <Form opening={form} keptBecause={overview?.server_problem ?? null} scheme={scheme} onRefused={setRefused} />;
+}
+
+/** What becomes of the words while the server takes nothing. */
+function kept(because: Sentence): string {
+  if (because.key === "problem.offline") return i18next.t("feedback.offline");
+  if (because.key === "problem.unauthorized") return i18next.t("feedback.unauthorized");
+  return say(because);
 }
 
 /** There is no form: the window says why, and Esc has nothing to keep. */
@@ -59,13 +60,13 @@ function Refused({ thrown }: { thrown: unknown }) {
 
 type FormProps = {
   opening: Opening;
-  organisation: string;
-  offline: boolean;
+  /** What keeps the server from taking anything just now. */
+  keptBecause: Sentence | null;
   scheme: "light" | "dark";
   onRefused: (thrown: unknown) => void;
 };
 
-function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) {
+function Form({ opening, keptBecause, scheme, onRefused }: FormProps) {
   const { t } = useTranslation();
   const announce = useAnnounce();
   const second = useSecondStep();
@@ -213,11 +214,7 @@ function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) 
       {form && !form.picture ? (
         <section className="picture picture-none" aria-label={t("feedback.picture")}>
           <PictureOff size={40} />
-          <p>
-            {form.pictures_allowed
-              ? t("feedback.no_picture")
-              : say({ key: "problem.pictures_not_allowed", values: { organisation } })}
-          </p>
+          <p>{form.picture_refused ? say(form.picture_refused) : t("feedback.no_picture")}</p>
         </section>
       ) : form?.picture && second ? (
         <second.Picture
@@ -288,9 +285,10 @@ function Form({ opening, organisation, offline, scheme, onRefused }: FormProps) 
           )}
         </div>
         <div className="say-foot">
-          {problem && <Problem sentence={problem} kind="danger" />}
-          {notKept && <Problem sentence={notKept} kind="danger" />}
-          {offline && !problem && !notKept && <p className="quiet">{t("feedback.offline")}</p>}
+          {once(problem, notKept).map((one) => (
+            <Problem key={one.key} sentence={one} kind="danger" />
+          ))}
+          {keptBecause && !problem && !notKept && <p className="quiet">{kept(keptBecause)}</p>}
           <div className="say-actions">
             <button className="say-button" type="button" onClick={() => void discard()}>
               {t("feedback.discard")}

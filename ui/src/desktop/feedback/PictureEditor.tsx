@@ -16,6 +16,7 @@ import {
   Undo,
   type IconProps,
 } from "../../design/icons";
+import { number } from "../../i18n";
 import type { PictureSource, PictureView, Sentence } from "../../ipc/bindings";
 import { asSentence, feedbackPicture, feedbackSources } from "../../ipc/client";
 import { Problem } from "../parts/Problem";
@@ -205,7 +206,11 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
       {url ? (
         <Canvas
           url={url}
-          alt={t("feedback.canvas.label", { name: picture.source.name })}
+          alt={
+            picture.source.is_screen
+              ? t("feedback.canvas.label_screen")
+              : t("feedback.canvas.label", { name: picture.source.name })
+          }
           size={picture.size}
           drawing={drawing}
           tool={tool}
@@ -238,9 +243,7 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
           onChange={(event) => retake(event.currentTarget.value)}
           data={sources.map((one) => ({
             value: one.id,
-            label: one.is_screen
-              ? t("feedback.source_screen", { name: one.name })
-              : t("feedback.source_window", { name: one.name }),
+            label: sourceName(t, one, sources),
           }))}
         />
         <ActionIcon
@@ -254,4 +257,20 @@ export function PictureEditor({ picture, history, withPicture, onHistory, onWith
       </div>
     </section>
   );
+}
+
+/** What some systems call a screen that has no name of its own. */
+const NO_NAME = /^(screen|default)?$/i;
+
+/** What a screen or window is called among those that can be pictured. */
+function sourceName(
+  t: (key: string, values?: Record<string, string>) => string,
+  source: PictureSource,
+  all: PictureSource[],
+): string {
+  if (!source.is_screen) return t("feedback.source_window", { name: source.name });
+  if (!NO_NAME.test(source.name)) return t("feedback.source_screen_named", { name: source.name });
+  const screens = all.filter((one) => one.is_screen);
+  if (screens.length < 2) return t("feedback.source_screen");
+  return t("feedback.source_screen_of", { number: number(screens.indexOf(source) + 1) });
 }

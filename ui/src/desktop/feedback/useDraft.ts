@@ -71,6 +71,11 @@ export function useDraft(first: Draft | null) {
         ahead.current = { ...ahead.current, ...change };
         return;
       }
+      if (kept.current === given.current) {
+        // Rust learns at once that the form isn't free for another occasion any more.
+        void flush();
+        return;
+      }
       // Not put off by the next letter: who types without a pause would lose all of it.
       timer.current ??= setTimeout(() => void flush(), SAVE_AFTER_MS);
     },

@@ -113,11 +113,13 @@ function Page({ page, enrolled, onRefused }: PageProps) {
                 ? t("first_run.who.nobody_yet")
                 : key === "organisation" && own
                   ? t("first_run.who.own", { server: page.server })
-                  : t(`first_run.${name}.${key}`, {
-                      organisation,
-                      server: page.server,
-                      count: key === "kept" ? days : k,
-                    })}
+                  : key === "hashed" && page.policy.readable.length > 0
+                    ? t("first_run.who.hashed_rules", { count: k })
+                    : t(`first_run.${name}.${key}`, {
+                        organisation,
+                        server: page.server,
+                        count: key === "kept" ? days : k,
+                      })}
             </span>
           </li>
         ))}
@@ -159,19 +161,20 @@ function Page({ page, enrolled, onRefused }: PageProps) {
           {column("who", WHO)}
         </div>
 
-        <Example json={page.example} />
-
-        <section className="policy" aria-labelledby="policy">
-          <h2 id="policy">{own ? t("first_run.policy.title_own") : t("first_run.policy.title", { organisation })}</h2>
-          <ul>
-            <li>{appsLookedAt(t, page.policy)}</li>
-            <li>{t("first_run.policy.k", { count: k })}</li>
-            <li>{t("first_run.policy.kept", { count: days })}</li>
-            {page.policy.readable.map(([app, pattern]) => (
-              <li key={`${app} ${pattern}`}>{t("first_run.policy.readable", { app, pattern })}</li>
-            ))}
-          </ul>
-        </section>
+        <div className="beneath">
+          <section className="policy" aria-labelledby="policy">
+            <h2 id="policy">{own ? t("first_run.policy.title_own") : t("first_run.policy.title", { organisation })}</h2>
+            <ul>
+              <li>{appsLookedAt(t, page.policy)}</li>
+              <li>{t("first_run.policy.k", { count: k })}</li>
+              <li>{t("first_run.policy.kept", { count: days })}</li>
+              {page.policy.readable.map(([app, pattern]) => (
+                <li key={`${app} ${pattern}`}>{t("first_run.policy.readable", { app, pattern })}</li>
+              ))}
+            </ul>
+          </section>
+          <Example json={page.example} />
+        </div>
 
         <Everything page={page} />
       </div>
@@ -222,10 +225,8 @@ function Example({ json }: { json: string }) {
   return (
     <section className="example" aria-labelledby="example">
       <h2 id="example">{t("first_run.example.title")}</h2>
-      <div className="example-both">
-        <p>{inWords(json, t)}</p>
-        <pre>{spaced(json)}</pre>
-      </div>
+      <p>{inWords(json, t)}</p>
+      <pre>{spaced(json)}</pre>
     </section>
   );
 }

@@ -8,6 +8,7 @@ import type { Overview, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
 import { Confirm } from "../parts/Confirm";
+import { once, says } from "../parts/once";
 import { Problem } from "../parts/Problem";
 import { useAsked } from "../parts/useAsked";
 import type { WindowProps } from "../ask";
@@ -27,7 +28,7 @@ export function KnowsWindow({ overview }: WindowProps) {
   const [search, setSearch] = useState("");
   const [date, setDate] = useState<string | undefined>(undefined);
   const [turn, setTurn] = useState(0);
-  const [chosen, setChosen] = useState<Set<number>>(new Set());
+  const [picked, setChosen] = useState<ReadonlySet<number>>(new Set());
   const [asking, setAsking] = useState<"day" | "waiting" | "refused" | "forget" | null>(null);
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [exported, setExported] = useState<string | null>(null);
@@ -35,6 +36,10 @@ export function KnowsWindow({ overview }: WindowProps) {
   const day = useAsked(useCallback(() => client.knowsDay(date), [date]));
   const [listed, setListed] = useState(overview?.waiting_records ?? 0);
   const waiting = usePages(client.knowsWaiting, `${turn}/${listed}`);
+  // What left meanwhile isn't chosen any more.
+  const chosen = new Set((waiting.pages?.items ?? []).map((one) => one.seq).filter((seq) => picked.has(seq)));
+  /** What is asked about stays what it was, whatever leaves meanwhile; nothing is all that waits. */
+  const [doomed, setDoomed] = useState<number[] | null>(null);
   const refused = usePages(client.knowsRefused, `${turn}`);
   const sent = useAsked(client.knowsSent);
   const looked = useAsked(client.knowsLooked);
@@ -67,14 +72,17 @@ export function KnowsWindow({ overview }: WindowProps) {
     shownSentAt.current = sentAt;
   });
 
-  // What was noticed meanwhile waits, too; where the person reads on or chooses, the list stays as it is.
+  // What was noticed meanwhile waits, too: the list and the next request are of the moment that the head tells of.
   const waitingNow = overview?.waiting_records ?? 0;
-  const mayRenew = tab === "waiting" && !waiting.pages?.extended && chosen.size === 0 && asking === null;
-  if (mayRenew && listed !== waitingNow) setListed(waitingNow);
+  if (tab === "waiting" && listed !== waitingNow) setListed(waitingNow);
 
   const days = day.value?.days ?? [];
   const shown = day.value?.date;
   const at = shown ? days.indexOf(shown) : -1;
+
+  // The list, the next request and each count are of one moment: where what waits is shown, that of the list.
+  const listedNow = tab === "waiting" ? waiting.pages : null;
+  const waits = listedNow ? listedNow.total + listedNow.unstored : waitingNow;
 
   // As the head counts them: what was said is listed in Conversations, and named here.
   const said = {
@@ -83,16 +91,20 @@ export function KnowsWindow({ overview }: WindowProps) {
     refused: overview?.refused_feedback ?? 0,
   };
   const counts: Partial<Record<Tab, number>> = {
-    waiting: waitingNow + said.waiting,
+    waiting: waits + said.waiting,
     refused: (refused.pages?.total ?? 0) + said.refused,
     looked: looked.value?.length ?? 0,
   };
+
+  // What the person asked for and didn't get comes first; what a list says, too, stands there alone.
+  const above = once(problem, ...problemsOf(overview));
+  const unsaid = (sentence: Sentence | null) => sentence && !says(above, sentence) && <Problem sentence={sentence} />;
 
   return (
     <main className="knows">
       <header className="knows-head">
         <h1 className="sr-only">{t("window.knows")}</h1>
-        <StateLine overview={overview} />
+        <StateLine overview={overview && { ...overview, waiting_records: waits }} said={above} />
         <div className="knows-tools">
           <TextInput
             size="xs"
@@ -108,8 +120,8 @@ export function KnowsWindow({ overview }: WindowProps) {
           </Button>
         </div>
       </header>
-      {problemsOf(overview).map((one) => (
-        <Problem key={one.key} sentence={one}>
+      {above.map((one) => (
+        <Problem key={one.key} sentence={one} kind={one === problem ? "danger" : "friction"}>
           {one.key === "problem.not_acknowledged" && (
             <Button size="compact-xs" variant="default" onClick={() => void client.openWindow("first-run")}>
               {t("knows.read")}
@@ -117,7 +129,6 @@ export function KnowsWindow({ overview }: WindowProps) {
           )}
         </Problem>
       ))}
-      {problem && <Problem sentence={problem} kind="danger" />}
       {exported && <Problem sentence={{ key: "knows.exported", values: { path: exported } }} kind="info" />}
 
       <Tabs
@@ -136,7 +147,7 @@ export function KnowsWindow({ overview }: WindowProps) {
         </Tabs.List>
 
         <Panel value="day">
-          {day.problem && <Problem sentence={day.problem} />}
+          {unsaid(day.problem)}
           {day.value && (
             <div className="list-tools">
               <ActionIcon
@@ -175,11 +186,14 @@ export function KnowsWindow({ overview }: WindowProps) {
         </Panel>
 
         <Panel value="waiting">
-          {waiting.problem && <Problem sentence={waiting.problem} />}
+          {unsaid(waiting.problem)}
           {waiting.pages && (
             <>
               {(waiting.pages.total > 0 || said.waiting === 0) && (
                 <p className="lead">{t("knows.waiting_text", { count: waiting.pages.total })}</p>
+              )}
+              {waiting.pages.unstored > 0 && (
+                <p className="lead">{t("knows.unstored", { count: waiting.pages.unstored })}</p>
               )}
               <Said count={said.waiting} text={t("knows.feedback_waiting", { number: number(said.waiting) })} />
               {waiting.pages.total > 0 && (
@@ -188,7 +202,10 @@ export function KnowsWindow({ overview }: WindowProps) {
                     variant="default"
                     size="xs"
                     leftSection={<Trash size={14} />}
-                    onClick={() => setAsking("waiting")}
+                    onClick={() => {
+                      setDoomed(chosen.size > 0 ? [...chosen] : null);
+                      setAsking("waiting");
+                    }}
                   >
                     {chosen.size > 0 ? t("knows.delete_chosen", { count: chosen.size }) : t("knows.delete_all")}
                   </Button>
@@ -222,7 +239,7 @@ export function KnowsWindow({ overview }: WindowProps) {
         </Panel>
 
         <Panel value="sent">
-          {sent.problem && <Problem sentence={sent.problem} />}
+          {unsaid(sent.problem)}
           {sent.value && (
             <>
               <p className="lead">
@@ -274,7 +291,7 @@ export function KnowsWindow({ overview }: WindowProps) {
         </Panel>
 
         <Panel value="refused">
-          {refused.problem && <Problem sentence={refused.problem} />}
+          {unsaid(refused.problem)}
           {refused.pages && (
             <>
               {(refused.pages.total > 0 || said.refused === 0) && (
@@ -303,7 +320,7 @@ export function KnowsWindow({ overview }: WindowProps) {
         </Panel>
 
         <Panel value="looked">
-          {looked.problem && <Problem sentence={looked.problem} />}
+          {unsaid(looked.problem)}
           {looked.value && (
             <>
               <p className="lead">{looked.value.length === 0 ? t("knows.looked_empty") : t("knows.looked_text")}</p>
@@ -354,11 +371,11 @@ export function KnowsWindow({ overview }: WindowProps) {
       <Confirm
         opened={asking === "waiting"}
         onClose={() => setAsking(null)}
-        title={t("knows.delete_waiting_title", { count: chosen.size > 0 ? chosen.size : (waiting.pages?.total ?? 0) })}
+        title={t("knows.delete_waiting_title", { count: doomed?.length ?? waiting.pages?.total ?? 0 })}
         text={t("knows.delete_waiting_text")}
         action={t("common.delete")}
         done={t("knows.deleted")}
-        act={() => client.deleteWaiting(chosen.size > 0 ? [...chosen] : null)}
+        act={() => client.deleteWaiting(doomed)}
         onDone={renew}
       />
       <Confirm

@@ -1,50 +1,58 @@
 import { Button, Checkbox, UnstyledButton } from "@mantine/core";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Check, Down, Right } from "../../design/icons";
 import { bytes, dateTime, number, say, timeOfDaySeconds } from "../../i18n";
-import type { RecordPage, RecordView, Sentence } from "../../ipc/bindings";
+import type { RecordPage, Sentence } from "../../ipc/bindings";
 import { asSentence } from "../../ipc/client";
 import { matches } from "./DayTab";
 
-export type Pages = {
-  items: RecordView[];
-  next: number | null;
-  total: number;
-  body: string;
-  /** Whether more than the first page is here. */
-  extended?: boolean;
-};
+/** What is here of a list: all of one moment. */
+export type Pages = RecordPage;
 
-/** A list that comes page by page; another `turn` starts it from the front. */
+/** A list that comes page by page; another `turn` asks anew for as much of it as is here. */
 export function usePages(ask: (after?: number) => Promise<RecordPage>, turn: string) {
   const [pages, setPages] = useState<Pages | null>(null);
   const [problem, setProblem] = useState<Sentence | null>(null);
-  useEffect(() => {
-    let gone = false;
-    ask().then(
-      (page) => {
-        if (gone) return;
-        setPages(page);
+  /** How many records are here, and of which asking. */
+  const here = useRef(0);
+  const asked = useRef(0);
+  /** Reads the list from its front, at least so much of it. */
+  const read = useCallback(
+    async (least: number) => {
+      const mine = ++asked.current;
+      try {
+        let pages = await ask();
+        while (mine === asked.current && pages.next !== null && pages.items.length < least) {
+          const page = await ask(pages.next);
+          // It changed meanwhile: another front belongs to this page.
+          pages = page.total === pages.total ? follow(pages, page) : await ask();
+        }
+        if (mine !== asked.current) return;
+        here.current = pages.items.length;
+        setPages(pages);
         setProblem(null);
-      },
-      (thrown: unknown) => gone || setProblem(asSentence(thrown)),
-    );
+      } catch (thrown) {
+        if (mine === asked.current) setProblem(asSentence(thrown));
+      }
+    },
+    [ask],
+  );
+  useEffect(() => {
+    // Whoever read on goes on reading where they were.
+    void read(here.current);
     return () => {
-      gone = true;
+      asked.current += 1;
     };
-  }, [ask, turn]);
-  const more = useCallback(async () => {
-    if (pages?.next == null) return;
-    try {
-      const page = await ask(pages.next);
-      setPages({ ...page, items: [...pages.items, ...page.items], body: pages.body, extended: true });
-    } catch (thrown) {
-      setProblem(asSentence(thrown));
-    }
-  }, [ask, pages]);
+  }, [read, turn]);
+  const more = useCallback(() => read(here.current + 1), [read]);
   return { pages, problem, more };
+}
+
+/** The request's body stands on the first page alone. */
+function follow(pages: Pages, page: RecordPage): Pages {
+  return { ...page, items: [...pages.items, ...page.items], body: pages.body };
 }
 
 type ListProps = {
@@ -68,6 +76,7 @@ export function RecordList({ pages, search, onMore, chosen, onChosen }: ListProp
     if (!next.delete(seq)) next.add(seq);
     onChosen?.(next);
   };
+  if (pages.items.length === 0) return null;
   if (found.length === 0 && search.trim() !== "")
     return <p className="quiet no-snags">{t("knows.nothing_found", { search })}</p>;
   return (

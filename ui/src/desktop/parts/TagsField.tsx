@@ -7,6 +7,8 @@ type Props = {
   label: string;
   hideLabel?: boolean;
   placeholder: string;
+  /** Stands in place of it where nothing is in the list and nothing can be put into it. */
+  empty?: string;
   value: string[];
   onChange: (value: string[]) => void;
   disabled?: boolean;
@@ -15,7 +17,17 @@ type Props = {
 };
 
 /** A list of words: Enter or a comma adds one, Backspace in the empty field takes the last one away. */
-export function TagsField({ label, hideLabel, placeholder, value, onChange, disabled, max, maxCharacters }: Props) {
+export function TagsField({
+  label,
+  hideLabel,
+  placeholder,
+  empty,
+  value,
+  onChange,
+  disabled,
+  max,
+  maxCharacters,
+}: Props) {
   const { t } = useTranslation();
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
@@ -36,6 +48,7 @@ export function TagsField({ label, hideLabel, placeholder, value, onChange, disa
       add(typed);
     } else if (event.key === "Backspace" && typed === "" && value.length > 0) onChange(value.slice(0, -1));
   };
+  const invites = value.length === 0 || (!hideLabel && !disabled);
   return (
     <div className="tags-field">
       <label htmlFor={id} className={hideLabel ? "sr-only" : undefined}>
@@ -68,7 +81,7 @@ export function TagsField({ label, hideLabel, placeholder, value, onChange, disa
           id={id}
           value={typed}
           disabled={disabled}
-          placeholder={value.length === 0 || !hideLabel ? placeholder : undefined}
+          placeholder={invites ? (disabled ? empty : placeholder) : undefined}
           onChange={(event) =>
             event.target.value.includes(",") ? add(event.target.value) : setTyped(event.target.value)
           }

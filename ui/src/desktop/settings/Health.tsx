@@ -1,4 +1,5 @@
 import { Button } from "@mantine/core";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Check, Warning } from "../../design/icons";
@@ -9,12 +10,22 @@ import { Problem } from "../parts/Problem";
 import { useAsked } from "../parts/useAsked";
 import { Section } from "./parts";
 
+/** How often what isn't well is looked at again: capture, for one, begins a moment after it may. */
+const AGAIN_MS = 2_000;
+
 /** What Snag can notice here, and what to do where it can't. */
 export function Health({ overview }: { overview: Overview | null }) {
   const { t } = useTranslation();
   // What begins, ends or fails meanwhile is seen without being asked for.
   const problems = overview?.problems.map((one) => one.key).join();
-  const asked = useAsked(client.health, `${overview?.capture.state}/${overview?.offline}/${problems}`);
+  const asked = useAsked(client.health, `${overview?.capture.state}/${overview?.server_problem?.key}/${problems}`);
+  const { again } = asked;
+  const unwell = asked.problem !== null || (asked.value ?? []).some((line) => !line.ok);
+  useEffect(() => {
+    if (!unwell) return;
+    const timer = setInterval(again, AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [again, unwell]);
   return (
     <Section title={t("settings.health.title")} text={t("settings.health.text")}>
       {asked.problem && <Problem sentence={asked.problem} />}
@@ -30,7 +41,7 @@ export function Health({ overview }: { overview: Overview | null }) {
           </li>
         ))}
       </ul>
-      <Button variant="default" size="xs" onClick={asked.again}>
+      <Button variant="default" size="xs" onClick={again}>
         {t("settings.health.again")}
       </Button>
     </Section>

@@ -3,10 +3,10 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Trash } from "../../design/icons";
-import { timeOfDay } from "../../i18n";
 import type { Overview, PauseFor, PauseRule, Sentence, Setting } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
+import { useUntil } from "../parts/useUntil";
 import { Locked, type Change } from "./parts";
 
 const PAUSES: readonly PauseFor[] = ["quarter_hour", "hour", "until_tomorrow", "until_resumed"];
@@ -27,12 +27,11 @@ export function PauseNow({
       (thrown: unknown) => onProblem(client.asSentence(thrown)),
     );
   const capture = overview?.capture;
+  const until = useUntil(capture?.state === "paused" ? capture.until : null);
   if (capture?.state === "paused") {
     return (
       <div className="setting pause-now">
-        <span>
-          {capture.until ? t("settings.pause.until", { time: timeOfDay(capture.until) }) : t("settings.pause.paused")}
-        </span>
+        <span>{until ? t("settings.pause.until", { time: until }) : t("settings.pause.paused")}</span>
         <Button onClick={() => void go(client.resume, t("settings.pause.resumed"))}>{t("tray.resume")}</Button>
       </div>
     );

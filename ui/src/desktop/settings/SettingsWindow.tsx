@@ -77,6 +77,7 @@ function Sections({
             label={t("settings.never.title")}
             hideLabel
             placeholder={t("settings.never.hint")}
+            empty={t("settings.never.none")}
             value={settings.never_apps.value}
             disabled={settings.never_apps.locked_by !== null}
             onChange={(never_apps) => void change({ never_apps })}
@@ -112,6 +113,7 @@ function Sections({
           <TagsField
             label={t("settings.ask.never")}
             placeholder={t("settings.never.hint")}
+            empty={t("settings.never.none")}
             value={settings.never_ask_apps.value}
             disabled={settings.never_ask_apps.locked_by !== null}
             onChange={(never_ask_apps) => void change({ never_ask_apps })}

@@ -38,4 +38,8 @@ messages: Array<Message>,
 /**
  * Replies that weren't seen.
  */
-unread: number, };
+unread: number, 
+/**
+ * Whether a picture that waited was deleted, because the organisation takes none any more.
+ */
+picture_removed: boolean, };

@@ -2,6 +2,7 @@
 import type { Draft } from "./Draft";
 import type { Occasion } from "./Occasion";
 import type { PictureView } from "./PictureView";
+import type { Sentence } from "./Sentence";
 import type { TrailStep } from "./TrailStep";
 
 /**
@@ -29,6 +30,6 @@ occasion: Occasion | null,
  */
 steps: Array<TrailStep>, 
 /**
- * Whether the organisation lets pictures be sent.
+ * Why there may be no picture, or none any more; none where pictures are allowed.
  */
-pictures_allowed: boolean, };
+picture_refused: Sentence | null, };

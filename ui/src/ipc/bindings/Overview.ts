@@ -44,15 +44,20 @@ refused_feedback: number,
  */
 last_sent_at: string | null, 
 /**
- * Whether the last try failed.
+ * What keeps the server from taking anything; none while it takes what is sent.
  */
-offline: boolean, 
+server_problem: Sentence | null, 
+/**
+ * What is said of the state besides whether this desktop is captured: the first problem that needs somebody; else,
+ * where no reply waits to be read, what keeps the server from taking anything.
+ */
+concern: Sentence | null, 
 /**
  * Replies that weren't read.
  */
 unread_replies: number, 
 /**
- * What needs the person, most urgent first.
+ * What is wrong, most urgent first: what needs somebody comes before what mends itself.
  */
 problems: Array<Sentence>, 
 /**

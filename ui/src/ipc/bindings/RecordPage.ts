@@ -18,6 +18,10 @@ next: number | null,
  */
 total: number, 
 /**
+ * Waiting records that can't be stored now: they wait in memory, and aren't listed. 0 elsewhere.
+ */
+unstored: number, 
+/**
  * Waiting records: the exact body of the next request, before it is compressed. Empty elsewhere.
  */
 body: string, };

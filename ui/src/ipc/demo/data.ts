@@ -33,7 +33,8 @@ export const overview = (): Overview => ({
   sent_feedback: 2,
   refused_feedback: 0,
   last_sent_at: at(17, 52),
-  offline: false,
+  server_problem: null,
+  concern: null,
   unread_replies: 1,
   problems: [],
   version: "0.4.0",
@@ -175,22 +176,22 @@ export const form = (german: boolean): FeedbackForm => ({
   },
   steps: (german
     ? [
-        [58_000, "Zu Ledger gewechselt"],
+        [58_000, "Ansicht „Buchung“"],
         [41_000, "Klick auf einen Reiter"],
-        [33_000, "12 Tasten (welche, weiß Snag nicht)"],
+        [33_000, "Tippen, 12 Tasten"],
         [20_000, "Klick auf eine Schaltfläche"],
-        [19_000, "Ledger reagierte anscheinend nicht: 4 Klicks in 0,8 s auf eine Schaltfläche."],
-        [9_000, "Ledger meldete einen Fehler"],
+        [19_000, "Schnelle Klicks auf „Speichern“ ohne Antwort, 4-mal"],
+        [9_000, "Fehler"],
         [4_000, "Klick auf eine Schaltfläche"],
       ]
     : [
-        [58_000, "Changed to Ledger"],
-        [41_000, "A click on a tab"],
-        [33_000, "12 keys (which ones, Snag doesn't know)"],
-        [20_000, "A click on a button"],
-        [19_000, "Ledger didn't seem to react: 4 clicks in 0.8 s on a button."],
-        [9_000, "Ledger reported an error"],
-        [4_000, "A click on a button"],
+        [58_000, "Screen “Booking”"],
+        [41_000, "Click on a tab"],
+        [33_000, "Typing, 12 keys"],
+        [20_000, "Click on a button"],
+        [19_000, "Fast clicks on “Save” without an answer, 4 times"],
+        [9_000, "Error"],
+        [4_000, "Click on a button"],
       ]
   ).map(([before_ms, text], index) => ({
     before_ms: Number(before_ms),
@@ -198,7 +199,7 @@ export const form = (german: boolean): FeedbackForm => ({
     app: "Ledger",
     ...(index === 4 ? { incident: "rage_click" as IncidentKind } : {}),
   })),
-  pictures_allowed: true,
+  picture_refused: null,
 });
 
 export const conversations = (german: boolean): Conversation[] => [
@@ -222,6 +223,7 @@ export const conversations = (german: boolean): Conversation[] => [
       },
     ],
     unread: 1,
+    picture_removed: false,
   },
   {
     id: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a20",
@@ -234,6 +236,7 @@ export const conversations = (german: boolean): Conversation[] => [
     state: { state: "waiting" },
     messages: [],
     unread: 0,
+    picture_removed: false,
   },
   {
     id: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a30",
@@ -244,6 +247,7 @@ export const conversations = (german: boolean): Conversation[] => [
     state: { state: "refused", reason: german ? "Das Bild ist zu groß." : "The screenshot is larger than 10 MB." },
     messages: [],
     unread: 0,
+    picture_removed: false,
   },
 ];
 

@@ -21,6 +21,7 @@ import { leaving, SIZE, taken } from "./picture";
 export const CASES = [
   "ordinary",
   "offline",
+  "unauthorized",
   "paused",
   "not-enrolled",
   "not-acknowledged",
@@ -86,7 +87,13 @@ export function makeDemo(
   const page = (records: RecordView[], after: unknown, body: string): RecordPage => {
     const rest = records.filter((one) => after == null || one.seq > Number(after));
     const items = rest.slice(0, PAGE);
-    return { items, next: rest.length > PAGE ? (items.at(-1)?.seq ?? null) : null, total: records.length, body };
+    return {
+      items,
+      next: rest.length > PAGE ? (items.at(-1)?.seq ?? null) : null,
+      total: records.length,
+      unstored: 0,
+      body,
+    };
   };
 
   const commands: Record<string, (args: Record<string, unknown>) => unknown> = {
@@ -216,9 +223,10 @@ export function makeDemo(
     closed: () => closed,
     waiting: (count) => {
       const all = data.waiting();
+      const first = all[0]?.seq ?? 0;
       state.waiting = Array.from({ length: count }, (_, index) => ({
         ...(all[index % all.length] as RecordView),
-        seq: index + 1,
+        seq: first + index,
       }));
     },
     get firstRun() {
@@ -247,11 +255,25 @@ function apply(which: Case, state: State): void {
       state.overview = {
         ...state.overview,
         icon: "offline",
-        offline: true,
+        server_problem: { key: "problem.offline", values: {} },
+        concern: { key: "problem.offline", values: {} },
         waiting_feedback: 1,
+        unread_replies: 0,
         problems: [{ key: "problem.offline", values: {} }],
       };
       return;
+    case "unauthorized": {
+      const refused = { key: "problem.unauthorized", values: { count: "38" } };
+      state.overview = {
+        ...state.overview,
+        icon: "attention",
+        server_problem: refused,
+        concern: refused,
+        waiting_feedback: 1,
+        problems: [refused],
+      };
+      return;
+    }
     case "paused":
       state.overview = { ...state.overview, icon: "paused", capture: { state: "paused", until: data.at(19) } };
       return;
@@ -282,7 +304,10 @@ function apply(which: Case, state: State): void {
       return;
     case "no-picture":
       state.form.picture = null;
-      state.form.pictures_allowed = false;
+      state.form.picture_refused = {
+        key: "problem.pictures_not_allowed",
+        values: { organisation: state.overview.organisation },
+      };
       return;
     case "own-words":
       state.form.occasion = null;
