@@ -230,8 +230,8 @@ async fn a_token_revoked_on_another_server_is_refused_within_seconds() {
     let begun = std::time::Instant::now();
     while server.get("/v1/me", &server.org.analyst_token).await.status == 200 {
         assert!(
-            begun.elapsed().as_secs() < 10,
-            "still taken after ten seconds"
+            begun.elapsed().as_secs() < 30,
+            "still taken after half a minute"
         );
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }

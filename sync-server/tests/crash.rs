@@ -109,18 +109,14 @@ async fn nothing_is_lost_or_doubled_by_kills() {
         }
         let pause = rand::rng().random_range(0..60);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        server.child.kill().expect("SIGKILL");
-        server.child.wait().expect("an end");
+        server.kill();
         server = tokio::task::block_in_place(|| process::start(folder.path(), &[]));
         *url.lock().expect("a lock") = server.url.clone();
     }
     stop.store(true, Ordering::Relaxed);
-    let mut sent = 0;
-    while let Some(last) = senders.join_next().await {
-        sent += last.expect("no panic");
-    }
-    server.signal("-TERM");
-    assert!(server.child.wait().expect("an end").success());
+    let all = tokio::time::timeout(Duration::from_secs(900), senders.join_all());
+    let sent: u64 = all.await.expect("they end").into_iter().sum();
+    server.stop();
     assert!(retries.load(Ordering::Relaxed) > 0, "kills hit requests");
 
     let warehouse = Warehouse::embedded(EmbeddedOptions::new(folder.path())).expect("the engine");

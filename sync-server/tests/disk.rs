@@ -216,8 +216,7 @@ async fn below_the_floors_it_refuses_in_order_and_recovers() {
     until!("room again", client.batch().await.0 == 200);
     let (status, _) = client.screenshot().await;
     assert_ne!(status, 507, "there is room again");
-    server.signal("-TERM");
-    assert!(server.child.wait().expect("an end").success());
+    server.stop();
     verify(&data);
 }
 
@@ -239,8 +238,7 @@ async fn a_full_disk_of_screenshots_refuses_them_alone() {
     assert_eq!(client.batch().await.0, 200, "records have their own disk");
     disk.empty();
     until!("room again", client.screenshot().await.0 != 507);
-    server.signal("-TERM");
-    assert!(server.child.wait().expect("an end").success());
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -275,12 +273,10 @@ async fn a_disk_that_is_full_in_the_middle_of_an_insert_damages_nothing() {
     disk.empty();
     until!("room again", client.batch().await.0 == 200);
     assert_eq!(client.batch().await.0, 200);
-    server.signal("-TERM");
-    assert!(server.child.wait().expect("an end").success());
+    server.stop();
     // The next start mends what was half in; then nothing differs and nothing is missing.
     let mut server = process::start(&data, &floors);
-    server.signal("-TERM");
-    assert!(server.child.wait().expect("an end").success());
+    server.stop();
     verify(&data);
     let options = snag_warehouse::EmbeddedOptions::new(&data);
     let warehouse = snag_warehouse::Warehouse::embedded(options).expect("the engine");

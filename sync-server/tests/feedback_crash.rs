@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use snag_server::feedback::understand;
 
 const ITEMS: usize = 20_000;
-const SENDERS: usize = 24;
+/// What is sent at once is stored at once: the more, the fewer and larger blocks.
+const SENDERS: usize = 96;
 const KILLS: usize = 6;
 
 /// What people say, and how it is meant: by hand, not by the server.
@@ -62,7 +63,7 @@ async fn submit(
             Err(_) => {}
         }
         retries.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -149,14 +150,12 @@ async fn every_figure_is_right_after_kills() {
         }
         let pause = rand::rng().random_range(0..40);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        server.child.kill().expect("SIGKILL");
-        server.child.wait().expect("its end");
+        server.kill();
         server = process::start(folder.path(), &[]);
         *url.lock().expect("a lock") = server.url.clone();
     }
-    while let Some(sender) = senders.join_next().await {
-        sender.expect("a sender");
-    }
+    let ended = tokio::time::timeout(Duration::from_secs(900), senders.join_all());
+    ended.await.expect("they end");
     println!(
         "{ITEMS} submissions in {:.1?} with {KILLS} kills, {} retries",
         began.elapsed(),
@@ -178,8 +177,7 @@ async fn every_figure_is_right_after_kills() {
             check(route, &answer, &all, &ask);
         }
     }
-    server.signal("-TERM");
-    assert!(server.child.wait().expect("its end").success());
+    server.stop();
     let output = process::program(folder.path())
         .arg("verify")
         .output()

@@ -2,21 +2,17 @@
 //! its own, so that nothing else adds to the memory that is measured.
 
 mod harness;
+#[path = "harness/memory.rs"]
+mod memory;
 
 use axum::body::Body;
 use axum::http::Request;
 use harness::Server;
 use http_body_util::BodyExt as _;
+use memory::held_bytes;
 use snag_warehouse::Query;
 
 const ITEMS: u64 = 1_000_000;
-
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("status");
-    let line = status.lines().find(|l| l.starts_with("VmRSS:"));
-    let kb = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kb.expect("a number") * 1024
-}
 
 /// The bytes of an export, and the most memory that was held meanwhile.
 async fn read(server: &Server, query: &str) -> (u64, u64) {
@@ -36,10 +32,10 @@ async fn read(server: &Server, query: &str) -> (u64, u64) {
         bytes += data.len() as u64;
         pieces += 1;
         if pieces.is_multiple_of(16) {
-            peak = peak.max(resident_bytes());
+            peak = peak.max(held_bytes("self"));
         }
     }
-    (bytes, peak.max(resident_bytes()))
+    (bytes, peak.max(held_bytes("self")))
 }
 
 #[tokio::test(flavor = "multi_thread")]

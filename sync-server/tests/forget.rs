@@ -608,7 +608,12 @@ async fn what_is_being_stored_for_a_client_that_hung_up_is_deleted_too() {
             let server = Arc::clone(&server);
             async move { server.send(request).await }
         });
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let whose = device.id.parse().expect("an id");
+        let begun = Instant::now();
+        while !server.state.gone.is_storing(server.org.org, whose) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what} begins");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert!(!asking.is_finished(), "{what} stands still");
         asking.abort();
         assert!(asking.await.is_err(), "{what} has hung up");

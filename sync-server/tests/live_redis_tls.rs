@@ -4,15 +4,18 @@
 
 #[path = "harness/process.rs"]
 mod process;
+#[path = "harness/redis.rs"]
+mod redis_server;
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use redis_server::Redis;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -63,32 +66,26 @@ impl Certificates {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
-}
-
-fn redis(port: u16, certificates: &Certificates) -> Ends {
-    let child = Command::new("redis-server")
-        .args(["--port", "0", "--bind", "127.0.0.1", "--save", ""])
-        .args(["--tls-auth-clients", "no", "--appendonly", "no"])
-        .args(["--tls-port", &port.to_string()])
-        .arg("--tls-cert-file")
-        .arg(&certificates.certificate)
-        .arg("--tls-key-file")
-        .arg(&certificates.key)
-        .arg("--tls-ca-cert-file")
-        .arg(&certificates.authority)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server, from the package redis-server");
-    let redis = Ends(child);
-    let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(begun.elapsed() < LONG, "Redis doesn't listen");
-        std::thread::sleep(Duration::from_millis(20));
+/// What makes a Redis speak TLS alone.
+fn tls(port: u16, certificates: &Certificates) -> Vec<OsString> {
+    let number = port.to_string();
+    let mut arguments: Vec<OsString> = [
+        ["--port", "0"],
+        ["--tls-auth-clients", "no"],
+        ["--tls-port", &number],
+    ]
+    .concat()
+    .into_iter()
+    .map(OsString::from)
+    .collect();
+    for (name, file) in [
+        ("--tls-cert-file", &certificates.certificate),
+        ("--tls-key-file", &certificates.key),
+        ("--tls-ca-cert-file", &certificates.authority),
+    ] {
+        arguments.extend([name.into(), file.into()]);
     }
-    redis
+    arguments
 }
 
 /// Redis' own client.
@@ -143,12 +140,11 @@ impl Served {
         }
     }
 
-    /// Says something; nobody waits for Redis.
+    /// Says something.
     async fn say(&self) -> String {
         let id = Uuid::now_v7().to_string();
         let body = json!({"id": id, "created_at": Timestamp::now().to_string(),
             "category": "idea", "description": "Keep it secret."});
-        let begun = Instant::now();
         let answer = self
             .http
             .post(format!("{}/v1/feedback", self.server.url))
@@ -158,8 +154,19 @@ impl Served {
             .await
             .expect("an answer");
         assert_eq!(answer.status(), 201);
-        assert!(begun.elapsed() < Duration::from_secs(2), "it waited");
         id
+    }
+
+    /// Nobody waits for Redis: each would wait, so the quickest of a few tells, however busy
+    /// the machine is.
+    async fn say_at_once(&self) {
+        let mut quickest = Duration::MAX;
+        for _ in 0..3 {
+            let begun = Instant::now();
+            self.say().await;
+            quickest = quickest.min(begun.elapsed());
+        }
+        assert!(quickest < Duration::from_secs(2), "it waited {quickest:?}");
     }
 
     async fn metric(&self, line: &str) -> bool {
@@ -171,15 +178,7 @@ impl Served {
     fn stop(&mut self) {
         // It waits for its connections.
         self.http = reqwest::Client::new();
-        self.server.signal("-TERM");
-        assert!(self.server.child.wait().expect("an end").success());
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.server.child.kill());
-        drop(self.server.child.wait());
+        self.server.stop();
     }
 }
 
@@ -205,8 +204,8 @@ fn listeners(port: u16, certificates: &Certificates) -> String {
 async fn events_go_through_a_redis_behind_tls() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificates = Certificates::make(folder.path(), "own");
-    let port = free_port();
-    let first = redis(port, &certificates);
+    let first = Redis::anywhere(|port| tls(port, &certificates));
+    let port = first.port;
     let mut served = Served::start(port, &certificates.authority).await;
     until("the server listens", async || {
         listeners(port, &certificates).contains("feedback:submitted\n1")
@@ -247,12 +246,12 @@ async fn events_go_through_a_redis_behind_tls() {
 
     // It goes away and comes back: so does the connection, with TLS.
     drop((subscriber, first));
-    served.say().await;
+    served.say_at_once().await;
     until("it is noticed", async || {
         served.metric("snag_redis_up 0").await
     })
     .await;
-    let second = redis(port, &certificates);
+    let second = Redis::at(port, &tls(port, &certificates)).expect("the same port");
     until("the server listens again", async || {
         listeners(port, &certificates).contains("feedback:submitted\n1")
     })
@@ -268,12 +267,10 @@ async fn a_redis_that_nobody_vouches_for_hears_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let certificates = Certificates::make(folder.path(), "own");
     let other = Certificates::make(folder.path(), "other");
-    let port = free_port();
-    let _redis = redis(port, &certificates);
+    let redis = Redis::anywhere(|port| tls(port, &certificates));
+    let port = redis.port;
     let mut served = Served::start(port, &other.authority).await;
-    for _ in 0..3 {
-        served.say().await;
-    }
+    served.say_at_once().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(served.metric("snag_redis_up 0").await);
     assert!(listeners(port, &certificates).contains("feedback:submitted\n0"));

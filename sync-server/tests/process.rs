@@ -6,7 +6,7 @@ mod harness;
 mod process;
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::click;
 use serde_json::{Value, json};
@@ -44,21 +44,26 @@ async fn what_was_begun_is_finished_before_the_end() {
     let body = device.of(vec![click(1), click(2)]).to_string();
     let head = format!(
         "POST /v1/events/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+         Content-Type: application/json\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
         device.token,
         body.len()
     );
     let (first, second) = body.split_at(body.len() / 2);
     let mut stream = TcpStream::connect(&address).await.expect("a connection");
     stream.write_all(head.as_bytes()).await.expect("sent");
+    // It asks for the body once it has begun to read it.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.expect("an answer");
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(first.as_bytes()).await.expect("sent");
-    tokio::time::sleep(Duration::from_millis(300)).await;
     server.signal("-TERM");
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(
-        TcpStream::connect(&address).await.is_err(),
-        "no new connections"
-    );
+    // Below what it waits for requests.
+    let told = Instant::now();
+    while TcpStream::connect(&address).await.is_ok() {
+        assert!(told.elapsed().as_secs() < 20, "no new connections");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert!(
         server.child.try_wait().expect("a child").is_none(),
         "it waits for the rest"
@@ -68,7 +73,7 @@ async fn what_was_begun_is_finished_before_the_end() {
     stream.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("\"accepted\":2"), "{answer}");
-    assert!(server.child.wait().expect("an end").success());
+    assert!(server.ended().success());
 
     // And it is there.
     let mut server = process::start(folder.path(), &[]);
@@ -81,7 +86,7 @@ async fn what_was_begun_is_finished_before_the_end() {
     assert_eq!(policy["next_seq"], 3);
     drop(client);
     server.signal("-INT");
-    assert!(server.child.wait().expect("an end").success());
+    assert!(server.ended().success());
 }
 
 // Clients end their side while the test waits for the server's end.
@@ -124,8 +129,7 @@ async fn tls_speaks_http_2_and_1() {
     // Whoever doesn't know the certificate gets nowhere.
     assert!(reqwest::Client::new().get(&health).send().await.is_err());
     drop((client, one, two));
-    server.signal("-TERM");
-    assert!(server.child.wait().expect("an end").success());
+    server.stop();
 }
 
 fn run(data: &std::path::Path, arguments: &[&str]) -> (Option<i32>, String, String) {

@@ -676,7 +676,7 @@ async fn a_client_that_leaves_frees_the_engine() {
     let silent = "SELECT count() FROM numbers(777777777777) WHERE NOT ignore(sipHash64(number))";
     let asked = tokio::time::timeout(Duration::from_millis(500), post("/", silent).send()).await;
     assert!(asked.is_err(), "that query takes minutes");
-    for _ in 0..100 {
+    for _ in 0..600 {
         if running().await == "0\n" {
             return;
         }

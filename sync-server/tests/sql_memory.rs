@@ -1,24 +1,14 @@
 //! A large answer streams through the front without being held anywhere. In a process of
 //! its own, so that nothing else adds to the memory that is measured.
 
+#[path = "harness/memory.rs"]
+mod memory;
 mod support;
 
 use std::time::Duration;
 
+use memory::held_bytes;
 use support::{PASSWORD, USER, front};
-
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("status");
-    let line = status
-        .lines()
-        .find(|l| l.starts_with("VmRSS:"))
-        .expect("VmRSS");
-    line.split_whitespace()
-        .nth(1)
-        .and_then(|kb| kb.parse::<u64>().ok())
-        .expect("a number")
-        * 1024
-}
 
 /// Reads `rows` rows of about a hundred bytes, slowly, and returns their bytes and the
 /// most memory that was held meanwhile.
@@ -40,12 +30,12 @@ async fn read(rows: u64) -> (u64, u64) {
         bytes += chunk.len() as u64;
         chunks += 1;
         if chunks.is_multiple_of(256) {
-            peak = peak.max(resident_bytes());
+            peak = peak.max(held_bytes("self"));
             // A slow reader: the query has to wait for it.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
-    (bytes, peak)
+    (bytes, peak.max(held_bytes("self")))
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Both transports of the warehouse under the server: the remote one on the port of our
 //! own ClickHouse-HTTP front, over the engine that the embedded one runs.
 
+#[path = "harness/folder.rs"]
+mod folder;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -21,7 +24,7 @@ use snag_server::{AppState, router};
 use snag_warehouse::{EmbeddedOptions, RemoteOptions, Warehouse, conformance};
 use tower::ServiceExt as _;
 
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(folder::own);
 
 fn embedded(database: &str) -> Warehouse {
     Warehouse::embedded(EmbeddedOptions {

@@ -133,16 +133,7 @@ impl Server {
     }
 
     fn stop(mut self) {
-        self.0.signal("-TERM");
-        assert!(self.0.child.wait().expect("an end").success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // After an end in order there is nothing left to end.
-        drop(self.0.child.kill());
-        drop(self.0.child.wait());
+        self.0.stop();
     }
 }
 
@@ -284,14 +275,18 @@ fn over_http_2_no_reset_follows_the_answer() {
     const RESET: u8 = 3;
     const SETTINGS: u8 = 4;
     const PING: u8 = 6;
+    const GO_AWAY: u8 = 7;
+    const WINDOW: u8 = 8;
     const END: u8 = 1;
     let folder = tempfile::tempdir().expect("a folder");
     let (server, _) = Server::start(folder.path());
     let mut connection = server.connect();
     connection.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     connection.send(frame(SETTINGS, 0, 0, &[]));
-    // Its settings let more be sent unasked than we send here.
+    // More may be sent unasked than we send here: on a stream by its settings, on the whole
+    // connection from its first window update on, which comes behind them.
     while connection.frame() != (SETTINGS, 0) {}
+    while connection.frame().0 != WINDOW {}
     connection.send(frame(SETTINGS, 1, 0, &[]));
     let mut fields = Vec::new();
     for (name, value) in [
@@ -315,7 +310,7 @@ fn over_http_2_no_reset_follows_the_answer() {
     let mut answered = false;
     while !answered {
         let (kind, flags) = connection.frame();
-        assert_ne!(kind, RESET, "before the answer");
+        assert!(![RESET, GO_AWAY].contains(&kind), "before the answer");
         answered = kind == DATA && flags & END != 0;
     }
     // The client isn't through with sending, and may end it as it meant to.
@@ -325,7 +320,7 @@ fn over_http_2_no_reset_follows_the_answer() {
     loop {
         match connection.frame() {
             (PING, _) => break,
-            (kind, _) => assert_ne!(kind, RESET, "after the answer"),
+            (kind, _) => assert!(![RESET, GO_AWAY].contains(&kind), "after the answer"),
         }
     }
     drop(connection);
@@ -401,7 +396,6 @@ fn a_stranger_makes_the_server_read_little_and_not_for_long() {
         }
         assert!(began.elapsed() < PATIENCE, "it is read for ever");
     };
-    assert!(ended < Duration::from_secs(15), "{ended:?}");
-    assert!(server.0.child.wait().expect("an end").success());
-    assert!(began.elapsed() < Duration::from_secs(20), "it was held up");
+    assert!(ended < Duration::from_secs(25), "{ended:?}");
+    assert!(server.0.ended().success());
 }

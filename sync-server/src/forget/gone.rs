@@ -68,6 +68,11 @@ impl Gone {
         Some(Storing { of, keys })
     }
 
+    /// Whether something of an item or device is being stored.
+    pub fn is_storing(&self, org: Uuid, id: Uuid) -> bool {
+        self.known.lock().storing.contains_key(&(org, id))
+    }
+
     /// Lets nothing more of an item or device in, and waits until what was let in is stored.
     pub async fn add(&self, org: Uuid, id: Uuid) {
         let key = (org, id);
@@ -75,7 +80,7 @@ impl Gone {
         loop {
             // It hears of what is stored from here on, so that nothing is missed between the look and the wait.
             let stored = self.stored.notified();
-            if !self.known.lock().storing.contains_key(&key) {
+            if !self.is_storing(org, id) {
                 return;
             }
             stored.await;

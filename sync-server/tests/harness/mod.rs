@@ -5,6 +5,8 @@
     reason = "each test file uses a part of it"
 )]
 
+mod folder;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,7 +30,7 @@ use tower::ServiceExt as _;
 use uuid::Uuid;
 
 /// The library runs one engine a process: tests share a folder, each with a database.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(folder::own);
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// Stores a picture as a request does.

@@ -7,11 +7,16 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A running `snag-server serve`.
+/// Longer than a server takes to start or to end, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running `snag-server serve`, which doesn't outlive its test.
 pub struct Process {
     pub child: Child,
     /// `http://127.0.0.1:…`
@@ -21,6 +26,10 @@ pub struct Process {
 pub fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_snag-server"));
     command.env("SNAG_DATA", data).env("SNAG_LOG", "warn");
+    // How full the machine's own disk is decides no test.
+    command
+        .env("SNAG_DISK_FLOOR_MB", "1")
+        .env("SNAG_DISK_FLOOR_EVENTS_MB", "1");
     command
 }
 
@@ -38,10 +47,20 @@ pub fn serve(mut program: Command, arguments: &[&str]) -> Process {
         .spawn()
         .expect("the server");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let line = lines.next().expect("a line").expect("text");
-    let url = line.split(' ').next_back().expect("an address").to_owned();
-    assert!(url.contains("://"), "{line}");
-    Process { child, url }
+    let mut process = Process {
+        child,
+        url: String::new(),
+    };
+    let (said, first) = mpsc::channel();
+    std::thread::spawn(move || said.send(lines.next()));
+    let line = first.recv_timeout(PATIENCE).expect("it starts in time");
+    let line = line.expect("a line").expect("text");
+    line.rsplit(' ')
+        .next()
+        .expect("an address")
+        .clone_into(&mut process.url);
+    assert!(process.url.contains("://"), "{line}");
+    process
 }
 
 impl Process {
@@ -51,6 +70,38 @@ impl Process {
             .status()
             .expect("kill");
         assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server doesn't end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Ends it as an operator does.
+    pub fn stop(&mut self) {
+        self.signal("-TERM");
+        assert!(self.ended().success());
+    }
+
+    /// Ends it as a lack of power does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("an end");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // After an end in order there is nothing left to end.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

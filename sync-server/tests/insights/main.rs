@@ -1,8 +1,10 @@
 //! Insights over the real engine: every figure against a plain recount.
 
 mod data;
+#[path = "../harness/folder.rs"]
+mod folder;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -21,17 +23,8 @@ use snag_warehouse::{EmbeddedOptions, Query, Warehouse};
 use tower::ServiceExt;
 
 /// The library runs one engine a process, so that all tests share a folder and each has
-/// a database of its own. Folders of processes that are gone are cleared away.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("insights");
-    std::fs::create_dir_all(&parent).expect("a folder");
-    for entry in std::fs::read_dir(&parent).expect("a folder").flatten() {
-        if !Path::new("/proc").join(entry.file_name()).exists() {
-            drop(std::fs::remove_dir_all(entry.path()));
-        }
-    }
-    parent.join(std::process::id().to_string())
-});
+/// a database of its own.
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(folder::own);
 
 struct Server {
     warehouse: Warehouse,

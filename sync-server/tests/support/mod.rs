@@ -2,6 +2,9 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+#[path = "../harness/folder.rs"]
+mod folder;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -28,7 +31,7 @@ struct Running {
 pub fn front() -> &'static Front {
     static FRONT: OnceLock<Front> = OnceLock::new();
     FRONT.get_or_init(|| {
-        let mut options = EmbeddedOptions::new(folder());
+        let mut options = EmbeddedOptions::new(folder::own());
         options.fsync = false;
         let warehouse = Warehouse::embedded(options)
             .expect("the engine starts; `make engine` fetches its library");
@@ -107,18 +110,6 @@ impl Front {
             thread.join().expect("the front closes");
         }
     }
-}
-
-/// A folder of this process; what processes before it left is removed.
-fn folder() -> PathBuf {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sql-front");
-    std::fs::create_dir_all(&parent).expect("a folder");
-    for entry in std::fs::read_dir(&parent).expect("a folder").flatten() {
-        if !Path::new("/proc").join(entry.file_name()).exists() {
-            drop(std::fs::remove_dir_all(entry.path()));
-        }
-    }
-    parent.join(std::process::id().to_string())
 }
 
 /// The folder that `tests/clients/setup.sh` fills, for one of its clients.

@@ -1,5 +1,8 @@
 //! What is the embedded transport's own: the engine, its folder, its library.
 
+#[path = "../../tests/harness/folder.rs"]
+mod folder;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,7 +11,7 @@ use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse};
 
 /// The library runs one engine a process, so that all tests of this file share a folder
 /// and each has a database of its own.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(folder::own);
 
 fn open(database: &str, fsync: bool) -> Warehouse {
     Warehouse::embedded(EmbeddedOptions {

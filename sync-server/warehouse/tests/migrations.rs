@@ -1,12 +1,15 @@
 //! The migrations runner: interrupted, tampered with, out of order.
 
+#[path = "../../tests/harness/folder.rs"]
+mod folder;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use snag_warehouse::migrate::{self, Migration, State};
 use snag_warehouse::{EmbeddedOptions, ErrorKind, Query, Warehouse};
 
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| tempfile::tempdir().expect("a folder").keep());
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(folder::own);
 
 fn open(database: &str) -> Warehouse {
     Warehouse::embedded(EmbeddedOptions {

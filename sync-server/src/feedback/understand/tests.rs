@@ -120,8 +120,9 @@ fn the_longest_description_is_judged_in_time() {
             "{fastest:?} for {:?}…",
             text.chars().take(12).collect::<String>()
         );
-        // An unoptimised build is some ten times slower than what is measured for.
-        let bound_ms = if cfg!(debug_assertions) { 20 } else { 1 };
+        // Far above what it takes, and far below what it would take if each word were
+        // compared with each.
+        let bound_ms = if cfg!(debug_assertions) { 250 } else { 10 };
         assert!(
             fastest.expect("twenty").as_millis() < bound_ms,
             "{fastest:?}"
