@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use desktop::{Desktop, EVERYTHING, Ended, Lines};
 use enrolled::identity;
+use jiff::Zoned;
 use serde_json::{Value, json};
 use snag_agent::config::Paths;
 use snag_agent::desktop::view::{Area, CaptureState, PauseFor};
@@ -98,8 +99,12 @@ fn person() {
     lines.wait("ready for the pause", |line| {
         line.get("before_pause").cloned()
     });
-    // The agent pauses while these are on their way.
-    for _ in 0..40 {
+    // The agent pauses while these are on their way, once it has seen the first of them.
+    desktop::wait_until("the pause begins", || {
+        hand.click();
+        lines.count(|line| line["pauses"] == true) > 0
+    });
+    for _ in 0..10 {
         hand.click();
         std::thread::sleep(Duration::from_millis(15));
     }
@@ -118,7 +123,7 @@ fn person() {
         line.get("stored_in_pause").cloned()
     });
     assert_eq!(after, 0);
-    let status = agent.0.wait().unwrap();
+    let status = agent.ends();
     assert!(status.success());
     println!("test live ... ok");
 }
@@ -129,6 +134,7 @@ fn say(line: Value) {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn agent(folder: &Path) {
+    let begun = Zoned::now().date();
     let paths = Paths::at(folder.join("snag")).unwrap();
     identity().save(&paths.identity()).unwrap();
     let options = HostOptions {
@@ -144,12 +150,7 @@ async fn agent(folder: &Path) {
     assert!(!paths.status().exists() || host.health()[0].sentence.key == "health.input_waiting");
     host.acknowledge(&host.first_run().unwrap().version)
         .unwrap();
-    wait("moves", || {
-        let status = std::fs::read(paths.status()).unwrap_or_default();
-        let status: Value = serde_json::from_slice(&status).unwrap_or_default();
-        status["capture"]["counts"]["moves"].as_u64() > Some(0)
-    })
-    .await;
+    wait("moves", || counted(&paths, "moves") > 0).await;
     assert_eq!(host.overview().capture, CaptureState::Capturing);
     say(json!({"ready": true}));
 
@@ -173,18 +174,26 @@ async fn agent(folder: &Path) {
     )
     .await;
 
+    // At midnight another day begins.
+    let begun = begun.to_string();
+    let days = || [None, Some(begun.as_str())].map(|date| host.knows_day(date).unwrap());
     wait("the incident is known", || {
-        !host.knows_day(None).unwrap().incidents.is_empty()
+        days().iter().any(|day| !day.incidents.is_empty())
     })
     .await;
-    let day = host.knows_day(None).unwrap();
+    let day = days().into_iter().find(|day| !day.incidents.is_empty());
+    let day = day.unwrap();
     say(json!({"day": {"incidents": day.incidents.len(), "spans": day.spans.len()}}));
 
     let clicks_before = clicks(&host);
     let seen_before = seen(&paths).await;
     say(json!({"before_pause": true}));
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    wait("a click is seen", || {
+        counted(&paths, "releases") > seen_before.0
+    })
+    .await;
     host.pause(PauseFor::Hour).unwrap();
+    say(json!({"pauses": true}));
     // What happened before is stored within a second.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let before = host.knows_waiting(None).unwrap().total;
@@ -200,6 +209,15 @@ async fn agent(folder: &Path) {
     let after = host.knows_waiting(None).unwrap().total;
     host.stop().await;
     say(json!({"stored_in_pause": after - before}));
+}
+
+/// How much of a kind capture saw, by the status that is written every other second.
+fn counted(paths: &Paths, kind: &str) -> u64 {
+    let status = std::fs::read(paths.status()).unwrap_or_default();
+    let status: Value = serde_json::from_slice(&status).unwrap_or_default();
+    status["capture"]["counts"][kind]
+        .as_u64()
+        .unwrap_or_default()
 }
 
 /// Clicks among the records.

@@ -9,14 +9,18 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use desktop::{
-    Desktop, EVERYTHING, Ended, Hand, Lines, Pace, Program, Text, With, wait_for, wait_until,
+    Desktop, EVERYTHING, Ended, Hand, Lines, Pace, Program, Text, With, output_of, wait_for,
+    wait_until,
 };
 use serde_json::Value;
+use x11rb::protocol::xproto::ConnectionExt as _;
 
 /// Longer than the detector waits for an answer.
 const LONGER_THAN_AN_ANSWER: Duration = Duration::from_millis(3_200);
 /// Generous, so that a busy machine does not make elements unknown.
 const PATIENT: &str = "--deadline-ms=5000";
+/// The same for whose window something is.
+const PATIENT_WINDOWS: &str = "--window-deadline-ms=5000";
 
 const DUMP: &str = env!("CARGO_BIN_EXE_snag-capture-dump");
 
@@ -84,9 +88,7 @@ impl Dump {
     /// Stops it and gives all that it told.
     fn stop(mut self) -> Vec<Value> {
         self.tell("stop");
-        let status = wait_for("the dump ends", || {
-            self.process.0.try_wait().expect("a child")
-        });
+        let status = self.process.ends();
         assert!(status.success(), "{status}");
         wait_until("all is read", || {
             self.lines
@@ -136,8 +138,9 @@ impl Done {
 }
 
 /// 300 clicks with moves, keys, wheel steps and changes of the focus, a step each `pace`.
-fn drive(hand: &Hand, pace: Duration, places: &[(i16, i16)], other: u32) -> Done {
+fn drive(hand: &Hand, dump: &Dump, pace: Duration, places: &[(i16, i16)], other: u32) -> Done {
     let mut done = Done::default();
+    let focus_before = dump.count("focus");
     let mut pace = Pace::of(pace);
     for click in 0..300_usize {
         let (x, y) = places[click % places.len()];
@@ -147,7 +150,9 @@ fn drive(hand: &Hand, pace: Duration, places: &[(i16, i16)], other: u32) -> Done
             hand.activate(other);
             done.focus += 2;
             // Nobody sees a window that is there for less; the server tells of changes, not of their values.
-            std::thread::sleep(Duration::from_millis(300));
+            wait_until("the other window's focus is told", || {
+                dump.count("focus") >= focus_before + done.focus - 1
+            });
         }
         for step in [3, 0] {
             hand.move_to((x + step, y));
@@ -183,7 +188,7 @@ struct Two {
 
 fn two_programs(desktop: &Desktop, hand: &Hand) -> Two {
     let mut first = desktop.program("Orders");
-    let one = hand.active().expect("the first program is active");
+    let one = wait_for("the first program is active", || hand.active());
     let second = desktop.program("Customers");
     let two = wait_for("the second program is active", || {
         hand.active().filter(|window| *window != one)
@@ -227,7 +232,7 @@ fn three_hundred_clicks_at_human_and_at_1_khz_pace_arrive_complete() {
         ..Done::default()
     };
     for pace in [Duration::from_millis(25), Duration::from_millis(1)] {
-        let done = drive(&hand, pace, &places, two.other);
+        let done = drive(&hand, &dump, pace, &places, two.other);
         wait_until_equal(&done, || Done::arrived(&dump, &before));
         // Nothing comes twice or late either.
         std::thread::sleep(Duration::from_millis(500));
@@ -301,14 +306,28 @@ fn rage_and_dead_clicks_are_found_where_they_are_and_answers_are_seen_elsewhere(
     );
     assert!(dump.count("reaction") >= 5);
     // A menu's entry, which lies in a window of its own.
-    hand.click_at(program.place("file_menu"));
-    std::thread::sleep(Duration::from_millis(700));
     let (x, y) = program.place("file_menu");
-    hand.click_at((x + 10, y + 25));
+    let entry = (x + 10, y + 25);
+    let below = outermost(&hand, entry);
+    hand.click_at((x, y));
+    wait_until("the menu is open", || outermost(&hand, entry) != below);
+    // GTK takes a click that comes sooner for the end of the one that opened the menu.
+    std::thread::sleep(Duration::from_millis(700));
+    hand.move_to(entry);
+    std::thread::sleep(Duration::from_millis(120));
+    // Once the button is let go the menu is gone, and with it what was clicked.
+    let told = dump.count("press");
+    hand.press(1);
+    wait_until("the press on the entry is told", || {
+        dump.count("press") > told
+    });
+    hand.release(1);
     wait_until("the menu's entry is chosen", || program.clicks("menu") == 1);
     std::thread::sleep(LONGER_THAN_AN_ANSWER);
     // Nothing answers these: one by itself, and one as a title that changes for another reason comes too early.
+    let told = dump.count("focus");
     program.tell("title Orders of today");
+    wait_until("the title is told", || dump.count("focus") > told);
     std::thread::sleep(Duration::from_millis(500));
     hand.click_at(program.place("dead"));
     std::thread::sleep(LONGER_THAN_AN_ANSWER);
@@ -551,11 +570,7 @@ fn without_a_display_the_start_says_so() {
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY")
             .env_remove("XDG_SESSION_TYPE");
-        let output = command
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .output()
-            .expect("the dump runs");
+        let output = output_of(command.envs(settings.iter().copied()));
         assert_eq!(output.status.code(), Some(3));
         assert!(output.stdout.is_empty());
         String::from_utf8(output.stderr).expect("text")
@@ -597,7 +612,7 @@ fn our_own_windows_are_left_out_and_a_pause_and_a_new_start_do_what_they_say() {
     let hand = desktop.hand();
     let two = two_programs(&desktop, &hand);
     let own = format!("--own={}", two.first.process.0.id());
-    let mut dump = Dump::start(&desktop, &[PATIENT, &own]);
+    let mut dump = Dump::start(&desktop, &[PATIENT, PATIENT_WINDOWS, &own]);
     for widget in ["live", "entry"] {
         hand.click_at(two.first.place(widget));
     }
@@ -624,6 +639,8 @@ fn our_own_windows_are_left_out_and_a_pause_and_a_new_start_do_what_they_say() {
             .is_some_and(|why| why.contains("paused"))
     );
     hand.type_text("abc");
+    // Nothing tells that these were heard, which are left out only while it is paused.
+    std::thread::sleep(Duration::from_millis(500));
     dump.tell("resume");
     wait_until("it goes on", || dump.health()["paused"] == false);
     wait_until("the focus is told anew", || dump.count("focus") == 2);
@@ -652,7 +669,7 @@ fn what_is_done_over_our_own_windows_is_not_taken_for_the_program_with_the_focus
     let two = two_programs(&desktop, &hand);
     hand.activate(two.other);
     let own = format!("--own={}", two.first.process.0.id());
-    let mut dump = Dump::start(&desktop, &[PATIENT, &own]);
+    let mut dump = Dump::start(&desktop, &[PATIENT, PATIENT_WINDOWS, &own]);
     wait_until("the other program's focus is told", || {
         dump.count("focus") == 1
     });
@@ -668,40 +685,54 @@ fn what_is_done_over_our_own_windows_is_not_taken_for_the_program_with_the_focus
         dump.health()["losses"]["own_windows"] == 41
     });
     assert_eq!((dump.count("move"), dump.count("wheel")), (0, 0));
+    // Moves that are read together with the last one in our window are left out as well.
+    let mut place = 200;
+    wait_until("it is known that the pointer has left", || {
+        place = 300 - place;
+        hand.move_to((place, 200));
+        dump.count("move") > 0
+    });
+    let before = dump.count("move");
     for step in 0..40 {
         hand.move_to((100 + step, 100));
         pace.step();
     }
     hand.wheel();
     wait_until("the program's own arrive", || {
-        dump.count("wheel") == 1 && dump.count("move") > 20
+        dump.count("wheel") == 1 && dump.count("move") > before + 20
     });
     // Our window's title bar is the window manager's, and no other program's.
-    let frame = outermost(&hand, (x, y));
+    let frame = top(&hand, (x, y));
     hand.move_to((x, frame + 8));
     std::thread::sleep(Duration::from_millis(120));
-    assert_eq!(outermost(&hand, (x, frame + 8)), frame);
+    assert_eq!(top(&hand, (x, frame + 8)), frame);
     hand.click();
     wait_until("it is clicked", || hand.active() != Some(two.other));
     hand.activate(two.other);
-    hand.type_text("a");
-    wait_until("the program's key arrives", || dump.count("key") == 1);
+    // Those that are heard before the change of the focus is seen are left out with our window.
+    wait_until("the program's key arrives", || {
+        hand.type_text("a");
+        dump.count("key") > 0
+    });
     assert_eq!((dump.count("press"), dump.count("release")), (0, 0));
     dump.stop();
 }
 
-/// Where the outermost window at a point begins, from the top of the screen.
-fn outermost(hand: &Hand, (x, y): (i16, i16)) -> i16 {
-    use x11rb::protocol::xproto::ConnectionExt as _;
+/// The outermost window at a point.
+fn outermost(hand: &Hand, (x, y): (i16, i16)) -> u32 {
     let found = hand
         .connection
         .translate_coordinates(hand.root, hand.root, x, y)
         .expect("sent")
-        .reply()
-        .expect("a window there");
+        .reply();
+    found.expect("a window there").child
+}
+
+/// Where the outermost window at a point begins, from the top of the screen.
+fn top(hand: &Hand, point: (i16, i16)) -> i16 {
     let place = hand
         .connection
-        .get_geometry(found.child)
+        .get_geometry(outermost(hand, point))
         .expect("sent")
         .reply();
     place.expect("a place").y
@@ -755,7 +786,7 @@ fn a_reader_that_is_busy_for_seconds_misses_no_click() {
     wait_until_equal(&(200, 200), || (dump.count("press"), dump.count("release")));
     // A busy X server merges moves before it tells anyone of them.
     let moves = dump.count("move");
-    assert!((1_800..=2_000).contains(&moves), "{moves} of 2000");
+    assert!((1_000..=2_000).contains(&moves), "{moves} of 2000");
     assert_eq!(dump.health()["losses"]["moves_merged"], 0);
     // No program has a window here: nothing has a focus to tell of.
     assert_eq!(dump.count("focus"), 0);

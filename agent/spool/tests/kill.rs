@@ -14,6 +14,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{event, incident, session};
@@ -23,6 +24,8 @@ use snag_spool::{NewRecord, Refusal, Spool, SpoolOptions, StoredRecord};
 
 const KILLS: u32 = 200;
 const APPENDS: usize = 20_000;
+/// Longest time for a child to open its spool, on a busy machine.
+const OPENS_WITHIN: Duration = Duration::from_secs(300);
 
 /// A record that can be told from all others by its time.
 fn record(number: i64) -> NewRecord {
@@ -144,18 +147,21 @@ fn nothing_is_lost_and_no_number_missing_or_given_twice() {
     while kills < KILLS {
         life += 1;
         let mut child = spawn(dir.path(), life, usize::MAX);
-        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let output = BufReader::new(child.stdout.take().unwrap());
         if life % 4 == 0 {
             // Somewhere in starting and opening.
             std::thread::sleep(Duration::from_micros(random.random_range(3_000..60_000)));
         } else {
-            let mut line = String::new();
-            while line.trim_end() != "opened" {
-                line.clear();
-                assert!(
-                    output.read_line(&mut line).unwrap() > 0,
-                    "a child ended by itself"
-                );
+            let (opened, has_opened) = mpsc::channel();
+            std::thread::spawn(move || {
+                let mut lines = output.lines().map_while(Result::ok);
+                if lines.any(|line| line == "opened") {
+                    let _ = opened.send(());
+                }
+            });
+            if let Err(error) = has_opened.recv_timeout(OPENS_WITHIN) {
+                child.kill().unwrap();
+                panic!("a child ended by itself, or hangs: {error}");
             }
             std::thread::sleep(Duration::from_micros(random.random_range(0..100_000)));
         }

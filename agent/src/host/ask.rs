@@ -168,9 +168,10 @@ async fn decide(
     desktop: &impl Desktop,
 ) -> Result<(), WhyNot> {
     let around = Surroundings {
-        last_key_ms: Some(shared.last_key_ms.load(Ordering::Relaxed)).filter(|key| *key > 0),
         full_screen: desktop.full_screen().await,
         do_not_disturb: desktop.do_not_disturb().await,
+        // Looked at last: the desktop may take seconds to answer, in which somebody may begin to type.
+        last_key_ms: Some(shared.last_key_ms.load(Ordering::Relaxed)).filter(|key| *key > 0),
         busy: shared.gate(&Zoned::now()) != Gate::Open || shared.form.lock().is_some(),
     };
     let settings = shared.settings.lock().settings("");

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use desktop::Hand;
+use desktop::{Hand, output_of};
 use enrolled::identity;
 use snag_agent::config::Paths;
 use snag_agent::desktop::view::CaptureState;
@@ -47,7 +47,7 @@ fn as_child<'a>(command: &'a mut Command, test: &str, folder: &Path) -> &'a mut 
 
 /// Runs a child to its end, which has to be a good one.
 fn succeeds(command: &mut Command) {
-    let output = command.output().expect("the child starts");
+    let output = output_of(command);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && said.contains("1 passed"),

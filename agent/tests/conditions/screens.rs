@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use jiff::Zoned;
 use serde_json::json;
 use snag_agent::desktop::view::Area;
 use snag_agent::host::Opening;
@@ -14,7 +15,7 @@ use x11rb::protocol::xproto::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
 use super::*;
-use crate::desktop::{Desktop, EVERYTHING, Ended, Lines, With};
+use crate::desktop::{Desktop, EVERYTHING, Ended, Lines, With, wait_for};
 
 /// Where a widget is, in pixels of the screen, as the child is told.
 const PLACE: &str = "SNAG_TEST_CONDITIONS_PLACE";
@@ -53,11 +54,6 @@ fn large_child() {
     let sources = screenshot::sources(&OwnProcesses::default()).unwrap();
     let window = sources.iter().find(|source| !source.is_screen).unwrap();
     assert_eq!(window.size, size(1_280, 840), "640 x 420, scaled");
-    let shot = screenshot::take(None, &OwnProcesses::default()).unwrap();
-    assert_eq!(shot.picture.size(), size(3_840, 2_160), "whole, not halved");
-    assert_eq!(shot.screen, Some(size(3_840, 2_160)));
-    assert_eq!(shot.window, Some(size(1_280, 840)));
-
     // An area over the button, in the picture's pixels: the button is gone, and what is around it is there.
     let area = Area {
         x: f64::from(x - 90),
@@ -69,13 +65,20 @@ fn large_child() {
         |at_x: u32, at_y: u32| (x - 90..x + 90).contains(&at_x) && (y - 20..y + 20).contains(&at_y);
     let pixels =
         || (y - 60..y + 60).flat_map(|at_y| (x - 150..x + 150).map(move |at_x| (at_x, at_y)));
-    let mut colours: Vec<[u8; 3]> = pixels()
-        .filter(|(at_x, at_y)| inside(*at_x, *at_y))
-        .map(|(at_x, at_y)| pixel(&shot.picture, at_x, at_y))
-        .collect();
-    colours.sort_unstable();
-    colours.dedup();
-    assert!(colours.len() > 10, "the words on the button are there");
+    // The program draws them some time after its window is there.
+    let shot = wait_for("the words on the button", || {
+        let shot = screenshot::take(None, &OwnProcesses::default()).unwrap();
+        assert_eq!(shot.picture.size(), size(3_840, 2_160), "whole, not halved");
+        let mut colours: Vec<[u8; 3]> = pixels()
+            .filter(|(at_x, at_y)| inside(*at_x, *at_y))
+            .map(|(at_x, at_y)| pixel(&shot.picture, at_x, at_y))
+            .collect();
+        colours.sort_unstable();
+        colours.dedup();
+        (colours.len() > 10).then_some(shot)
+    });
+    assert_eq!(shot.screen, Some(size(3_840, 2_160)));
+    assert_eq!(shot.window, Some(size(1_280, 840)));
     let encoded = shot.picture.finished(&[area], None).encode().unwrap();
     assert_eq!(encoded.mime, "image/webp");
     let sent = Picture::decode(&encoded.bytes).unwrap();
@@ -247,7 +250,7 @@ fn the_end_of_the_x_server_is_said_and_loses_nothing() {
     lines.wait("the clicks", |line| line.get("clicked").cloned());
     desktop.end_server();
     lines.wait("that it is said", |line| line.get("said").cloned());
-    assert!(child.0.wait().unwrap().success());
+    assert!(child.ends().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,6 +260,7 @@ async fn server_child() {
     };
     let place = std::env::var(PLACE).unwrap();
     let (x, y) = place.split_once(' ').unwrap();
+    let begun = Zoned::now().date().to_string();
     let host = start_capturing(&folder).await;
     let hand = Hand::new(&std::env::var("DISPLAY").unwrap());
     rage(&hand, (x.parse().unwrap(), y.parse().unwrap()));
@@ -269,8 +273,10 @@ async fn server_child() {
     })
     .await;
     until("the incident and its session are stored", || {
-        let day = host.knows_day(None).unwrap();
-        !day.incidents.is_empty() && host.knows_waiting(None).unwrap().total > 0
+        // At midnight another day begins.
+        let days = [None, Some(begun.as_str())].map(|date| host.knows_day(date).unwrap());
+        days.iter().any(|day| !day.incidents.is_empty())
+            && host.knows_waiting(None).unwrap().total > 0
     })
     .await;
     let form = host.feedback_open(Opening::default()).await;

@@ -10,14 +10,14 @@ mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use server::{MEASURE, PROXY, Server, TOKEN, policy};
 use snag_agent::config::{Identity, Paths};
 use snag_agent::desktop::feedback::form::{Circumstances, DraftFiles, Form, Held};
 use snag_agent::desktop::view::{
-    Area, CaptureState, PauseFor, PictureSource, SettingsChange, SubmissionState,
+    Area, CaptureState, PauseFor, PictureSource, Sentence, SettingsChange, SubmissionState,
 };
 use snag_agent::host::{Host, HostEvent, HostOptions, Opening};
 use snag_agent::screenshot::Picture;
@@ -59,9 +59,9 @@ fn enrol_by(folder: &Path, server: &str, ca: Option<PathBuf>) {
     .unwrap();
 }
 
-/// Waits until something holds, for some seconds at most.
+/// Waits until something holds, for a minute at most.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if holds() {
             return;
         }
@@ -70,9 +70,35 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("{what} did not come");
 }
 
+/// Asks to send now, until that comes to what it has to: a request that is under way then may be answered by what the
+/// server was told before.
+async fn sync_until(
+    what: &str,
+    host: &Host,
+    mut holds: impl FnMut(&Result<(), Sentence>) -> bool,
+) -> Result<(), Sentence> {
+    let until = Instant::now() + Duration::from_secs(90);
+    loop {
+        let came_to = host.sync_now().await;
+        if holds(&came_to) {
+            return came_to;
+        }
+        assert!(Instant::now() < until, "{what} did not come: {came_to:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Asks to send now, until nothing waits.
+async fn sync_all(host: &Host) {
+    let sent = sync_until("the end of what waits", host, |came_to| {
+        came_to.is_ok() && host.overview().waiting() == 0
+    });
+    sent.await.expect("it was sent");
+}
+
 /// What the person is told next.
 async fn told(events: &mut broadcast::Receiver<HostEvent>) -> HostEvent {
-    let told = tokio::time::timeout(Duration::from_secs(20), events.recv()).await;
+    let told = tokio::time::timeout(Duration::from_secs(60), events.recv()).await;
     told.expect("nothing was told").expect("the host runs")
 }
 
@@ -169,10 +195,7 @@ async fn the_app_lives_on_without_enrolment_and_captures_nothing_unread() {
     let page = host.first_run().unwrap();
     assert_eq!(page.widened[0].key, "widened.fewer_excluded");
     assert_eq!(page.widened[0].values["apps"], "bank");
-    let widened = tokio::time::timeout(Duration::from_secs(5), events.recv())
-        .await
-        .unwrap()
-        .unwrap();
+    let widened = told(&mut events).await;
     assert!(matches!(widened, HostEvent::PolicyWidened { .. }));
     host.acknowledge(&page.version).unwrap();
     assert!(!closed(&host.overview().capture));
@@ -299,11 +322,11 @@ async fn after_an_outage_it_goes_when_the_server_is_heard_again() {
     })
     .await
     .unwrap();
-    server.shared.statuses.lock().clear();
     let mut events = host.events();
-    host.sync_now().await.unwrap();
-    let sent = tokio::time::timeout(Duration::from_secs(5), events.recv()).await;
-    assert!(matches!(sent, Ok(Ok(HostEvent::FeedbackSent { .. }))));
+    server.shared.statuses.lock().clear();
+    sync_all(&host).await;
+    let sent = told(&mut events).await;
+    assert!(matches!(sent, HostEvent::FeedbackSent { .. }), "{sent:?}");
     host.stop().await;
 }
 

@@ -70,7 +70,7 @@ async fn a_token_that_is_not_taken_loses_nothing() {
     assert!(folder.path().join("snag/identity.json").exists());
 
     server.shared.knows_nobody.store(false, Ordering::SeqCst);
-    host.sync_now().await.unwrap();
+    sync_all(&host).await;
     // Told once that it waits, however often it was tried, and then that it has arrived.
     let kept = told(&mut events).await;
     let HostEvent::FeedbackKept { why } = kept else {
@@ -129,8 +129,10 @@ async fn what_the_server_answers_is_said_as_it_is() {
         (404, false, "problem.strange", "health.server_strange", true),
     ] {
         *server.shared.everything.lock() = Some((status, its_own));
-        let said = host.sync_now().await.unwrap_err();
-        assert_eq!(said.key, problem, "{status}");
+        let said = sync_until(problem, &host, |came_to| {
+            came_to.as_ref().is_err_and(|said| said.key == problem)
+        });
+        let said = said.await.unwrap_err();
         let overview = host.overview();
         assert_eq!(overview.server_problem, Some(said.clone()), "{status}");
         assert_eq!(overview.concern, Some(said.clone()), "{status}");
@@ -139,7 +141,7 @@ async fn what_the_server_answers_is_said_as_it_is() {
     }
     // What people said may be all that waits, and all that fails.
     *server.shared.everything.lock() = None;
-    host.sync_now().await.unwrap();
+    sync_all(&host).await;
     assert_eq!(host.overview().server_problem, None);
     server.shared.say([500; 1_000]);
     let mut events = host.events();
@@ -155,15 +157,18 @@ async fn what_the_server_answers_is_said_as_it_is() {
     assert!(events.try_recv().is_err(), "told once");
 
     // The server has its measure for feedback, and then takes nothing at all: that is the reason by now.
-    server.shared.statuses.lock().clear();
-    server.shared.say([MEASURE; 1_000]);
+    *server.shared.statuses.lock() = [MEASURE; 1_000].into();
     until("the measure", || {
         let problems = keys(&host);
         problems == ["problem.too_many"] && host.overview().server_problem.is_none()
     })
     .await;
     *server.shared.everything.lock() = Some((500, true));
-    let _ = host.sync_now().await;
+    let failed = sync_until("the fault", &host, |came_to| {
+        let said = came_to.as_ref().err();
+        said.is_some_and(|said| said.key == "problem.server_internal")
+    });
+    failed.await.unwrap_err();
     say(&host).await;
     let kept = told(&mut events).await;
     let HostEvent::FeedbackKept { why } = kept else {
@@ -226,7 +231,7 @@ async fn to_a_server_that_nobody_vouches_for_nothing_is_sent() {
         overview.waiting_feedback == 0 && !overview.organisation.is_empty()
     })
     .await;
-    host.sync_now().await.unwrap();
+    sync_all(&host).await;
     let seen = server.shared.seen.lock().clone();
     assert_eq!((seen.records.len(), seen.words.len()), (3, 1));
     assert!(keys(&host).is_empty());

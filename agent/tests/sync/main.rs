@@ -21,10 +21,17 @@ use snag_agent::sync::{
 use snag_spool::{NewRecord, Spool, SpoolOptions};
 use snag_wire::{DeviceFacts, EnrollRequest, LabelHash, LabelKind, PolicyAnswer, Record};
 use tls::{authority, rustls_config};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 const START_MS: i64 = 1_700_000_000_000;
+
+/// How long a device waits for an answer where some answers come too late.
+const HASTE: Duration = Duration::from_secs(3);
+
+/// An answer that comes too late for that.
+const TOO_LATE: Fault = Fault::Slow(Duration::from_secs(60));
 
 fn event(number: u64) -> NewRecord {
     let app = if number.is_multiple_of(3) {
@@ -47,16 +54,24 @@ struct Device {
 fn options(url: &str) -> ClientOptions {
     ClientOptions {
         system_proxy: false,
-        timeout: Duration::from_millis(800),
+        timeout: Duration::from_secs(20),
         ..ClientOptions::new(url)
     }
 }
 
 fn client(url: &str) -> Client {
-    Client::new(&options(url))
-        .unwrap()
-        .with_token(TOKEN)
-        .unwrap()
+    with_options(&options(url))
+}
+
+fn hasty_client(url: &str) -> Client {
+    with_options(&ClientOptions {
+        timeout: HASTE,
+        ..options(url)
+    })
+}
+
+fn with_options(options: &ClientOptions) -> Client {
+    Client::new(options).unwrap().with_token(TOKEN).unwrap()
 }
 
 impl Device {
@@ -107,7 +122,7 @@ impl Device {
     }
 
     async fn flush(&self) -> u64 {
-        self.sync.flush(Duration::from_secs(20)).await.left
+        self.sync.flush(Duration::from_secs(60)).await.left
     }
 
     fn dead_letters(&self) -> Vec<(u64, String)> {
@@ -122,7 +137,7 @@ impl Device {
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -139,7 +154,7 @@ async fn every_record_arrives_once_and_in_order_whatever_goes_wrong() {
         Fault::Garbage("{}"),
         Fault::Status(401, Some("0".into())),
         Fault::Status(408, Some("0".into())),
-        Fault::Slow(Duration::from_millis(1_500)),
+        TOO_LATE,
         Fault::Status(302, None),
     ];
     // A success after every two keeps the back-off, and the test, short.
@@ -147,7 +162,7 @@ async fn every_record_arrives_once_and_in_order_whatever_goes_wrong() {
         .chunks(2)
         .flat_map(|pair| pair.iter().cloned().chain([Fault::Nothing]));
     let server = Server::start(faults).await;
-    let device = Device::start(client(&server.url()), 320);
+    let device = Device::start(hasty_client(&server.url()), 320);
     assert_eq!(device.flush().await, 0);
     {
         let seen = server.shared.seen.lock();
@@ -259,7 +274,6 @@ async fn retry_after_is_kept_to() {
     let seen = server.shared.seen.lock();
     let waited = seen.requests[1].0 - seen.requests[0].0;
     assert!(waited >= Duration::from_secs(1), "{waited:?}");
-    assert!(waited < Duration::from_secs(3), "{waited:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,6 +282,11 @@ async fn a_server_that_comes_back_gets_everything() {
     let address = gone.address;
     drop(gone);
     let device = Device::start(client(&format!("http://{address}")), 130);
+    until("the error, and when it is tried again", || {
+        let status = device.sync.status();
+        status.last_error.is_some() && status.next_try_at.is_some()
+    })
+    .await;
     let left = device.sync.flush(Duration::from_millis(700)).await.left;
     assert_eq!(left, 130);
     let status = device.sync.status();
@@ -298,14 +317,15 @@ async fn each_answer_is_told_apart_by_type() {
             Trouble::Strange,
         ),
         (Fault::WrongCounts, Trouble::Strange),
-        (
-            Fault::Slow(Duration::from_millis(1_500)),
-            Trouble::Unreachable,
-        ),
+        (TOO_LATE, Trouble::Unreachable),
     ] {
         let server = Server::start([]).await;
         *server.shared.always.lock() = Some(fault.clone());
-        let device = Device::start(client(&server.url()), 5);
+        let client = match fault {
+            Fault::Slow(_) => hasty_client(&server.url()),
+            _ => client(&server.url()),
+        };
+        let device = Device::start(client, 5);
         until("the trouble", || {
             device.sync.status().last_trouble == Some(expected)
         })
@@ -317,20 +337,33 @@ async fn each_answer_is_told_apart_by_type() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_lose_nothing() {
-    // A listener that reads a little and hangs up, in front of a good server.
+    // A listener that hands a little on and hangs up, in front of a good server.
     let server = Server::start([]).await;
     let upstream = server.address;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&connections);
     tokio::spawn(async move {
-        let mut number = 0_u64;
         while let Ok((mut down, _)) = listener.accept().await {
-            number += 1;
+            let number = counted.fetch_add(1, Ordering::SeqCst);
             tokio::spawn(async move {
                 let mut up = tokio::net::TcpStream::connect(upstream).await.unwrap();
-                let copy = tokio::io::copy_bidirectional(&mut down, &mut up);
-                // Each connection lives a little longer than the one before.
-                let _ = tokio::time::timeout(Duration::from_millis(number * 3), copy).await;
+                let (from_device, mut to_device) = down.split();
+                let (from_server, mut to_server) = up.split();
+                // By turns in a request and in an answer, each time after four times as much.
+                let bytes = 100 << number.min(20);
+                let (asked, answered) = if number.is_multiple_of(2) {
+                    (bytes, u64::MAX)
+                } else {
+                    (u64::MAX, bytes / 2)
+                };
+                let (mut requests, mut answers) =
+                    (from_device.take(asked), from_server.take(answered));
+                tokio::select! {
+                    _ = tokio::io::copy(&mut requests, &mut to_server) => {}
+                    _ = tokio::io::copy(&mut answers, &mut to_device) => {}
+                }
             });
         }
     });
@@ -338,6 +371,8 @@ async fn connections_that_are_cut_lose_nothing() {
     assert_eq!(device.flush().await, 0);
     assert_eq!(server.seqs(), (1..=1_000).collect::<Vec<_>>());
     assert_eq!(server.shared.seen.lock().out_of_order, 0);
+    let cut = connections.load(Ordering::SeqCst) - 1;
+    assert!(cut >= 3, "{cut} connections were cut");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -383,16 +418,16 @@ async fn a_broken_policy_does_not_stop_the_records() {
     let server = Server::start([]).await;
     // Its policy route is not there: only batches get through.
     let upstream = server.url();
+    // Made once: a client reads all of the system's roots.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let router = axum::Router::new().route(
         "/v1/events/batch",
         axum::routing::post(
             move |headers: axum::http::HeaderMap, body: axum::body::Bytes| {
-                let upstream = upstream.clone();
+                let (upstream, http) = (upstream.clone(), http.clone());
                 async move {
-                    let answer = reqwest::Client::builder()
-                        .no_proxy()
-                        .build()
-                        .unwrap()
+                    let answer = http
                         .post(format!("{upstream}/v1/events/batch"))
                         .headers(headers)
                         .body(body)
@@ -510,7 +545,6 @@ async fn tls_by_an_own_authority_with_http_2_and_1() {
         let url = format!("https://localhost:{}", server.address.port());
         let with_ca = |pem: &str| ClientOptions {
             ca_pem: Some(pem.as_bytes().to_vec()),
-            timeout: Duration::from_secs(5),
             ..options(&url)
         };
         let trusted = Client::new(&with_ca(&ours.pem))
@@ -560,7 +594,6 @@ async fn proxied_child() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_systems_proxy_is_used() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     // A proxy for plain HTTP: it gets the whole address in the request line.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = listener.local_addr().unwrap();

@@ -1,7 +1,7 @@
 //! Captures the desktop it runs on and prints JSON lines, for tests and for a look at what capture sees.
 //!
 //! Arguments: `--own=PID` (leave out its windows), `--deny=PROGRAM` (leave it out by policy), `--deadline-ms=N` (for
-//! elements).
+//! elements), `--window-deadline-ms=N` (for windows).
 //!
 //! Lines of standard output: inputs as recordings hold them, `{"label": …}`, `{"incident": …}` (what the engine makes of
 //! the inputs), `{"lost": …}` and, on request, `{"health": …}`. The first line is `{"ready": true}`. Lines of standard
@@ -35,6 +35,9 @@ fn main() {
                 .add(pid.parse().expect("a process id")),
             Some(("--deadline-ms", ms)) => {
                 options.element_deadline = Duration::from_millis(ms.parse().expect("milliseconds"));
+            }
+            Some(("--window-deadline-ms", ms)) => {
+                options.window_deadline = Duration::from_millis(ms.parse().expect("milliseconds"));
             }
             Some(("--deny", _)) => {}
             _ => panic!("unknown argument {argument}"),

@@ -14,8 +14,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -29,6 +29,9 @@ use x11rb::rust_connection::RustConnection;
 
 /// How long anything may take to come up on a slow, busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longest time for a command that does much before it ends, such as one that is a test itself.
+const ENDS_WITHIN: Duration = Duration::from_secs(300);
 
 /// Waits until `done` says so; panics with `what` after `PATIENCE`.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
@@ -47,6 +50,24 @@ pub fn wait_for<T>(what: &str, mut get: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Runs a command to its end. One that doesn't end is ended by its id, and the test fails.
+pub fn output_of(command: &mut Command) -> Output {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let id = child.id().to_string();
+    let (ended, has_ended) = mpsc::channel();
+    std::thread::spawn(move || ended.send(child.wait_with_output()));
+    let Ok(output) = has_ended.recv_timeout(ENDS_WITHIN) else {
+        let _ = Command::new("kill").args(["-KILL", &id]).status();
+        panic!("it doesn't end: {command:?}");
+    };
+    output.expect("its output")
+}
+
 /// A child that is ended by its id when dropped.
 pub struct Ended(pub Child);
 
@@ -58,6 +79,11 @@ impl Drop for Ended {
 }
 
 impl Ended {
+    /// Waits until it ends by itself, and tells how.
+    pub fn ends(&mut self) -> ExitStatus {
+        wait_for("the process ends", || self.0.try_wait().expect("a child"))
+    }
+
     /// Sends a signal by name, such as `STOP`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill")
@@ -107,7 +133,7 @@ impl Desktop {
 
     /// Starts one whose screen has a size such as `1920x1080`.
     pub fn of_size(with: With, size: &str) -> Self {
-        let mut server = Command::new("Xvfb")
+        let server = Command::new("Xvfb")
             .args([
                 "-displayfd",
                 "1",
@@ -123,16 +149,17 @@ impl Desktop {
             .stderr(Stdio::null())
             .spawn()
             .expect("Xvfb (package xvfb) starts");
+        let mut server = Ended(server);
         let number = first_line(&mut server, "Xvfb tells its display");
         let mut this = Self {
             window_manager: None,
             bus: None,
             bus_address: None,
-            server: Some(Ended(server)),
+            server: Some(server),
             display: format!(":{number}"),
         };
         if with.bus {
-            let mut bus = Command::new("dbus-daemon")
+            let bus = Command::new("dbus-daemon")
                 .args(["--session", "--nofork", "--nopidfile", "--print-address"])
                 .env("DISPLAY", &this.display)
                 .stdin(Stdio::null())
@@ -140,8 +167,9 @@ impl Desktop {
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("dbus-daemon (package dbus) starts");
+            let mut bus = Ended(bus);
             this.bus_address = Some(first_line(&mut bus, "dbus-daemon tells its address"));
-            this.bus = Some(Ended(bus));
+            this.bus = Some(bus);
         }
         if with.window_manager {
             let child = this
@@ -249,13 +277,12 @@ impl Desktop {
     }
 }
 
-fn first_line(child: &mut Child, what: &str) -> String {
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("a pipe"))
-        .read_line(&mut line)
-        .expect(what);
-    assert!(!line.trim().is_empty(), "{what}");
-    line.trim().to_owned()
+fn first_line(child: &mut Ended, what: &str) -> String {
+    let text = Text::of(child.0.stdout.take().expect("a pipe"));
+    wait_for(what, || {
+        let line = text.all().lines().next().map(|line| line.trim().to_owned());
+        line.filter(|line| !line.is_empty())
+    })
 }
 
 /// The JSON lines that a process has printed so far, read by a thread.

@@ -50,11 +50,12 @@ async fn a_page_its_count_and_the_next_body_are_of_one_moment() {
     let writer = std::thread::spawn(move || {
         for _ in 0..RECORDS {
             spool.append(&[record()], None).unwrap();
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(20));
         }
     });
     let mut totals = BTreeSet::new();
     while !totals.contains(&RECORDS) {
+        let has_ended = writer.is_finished();
         let page = host.knows_waiting(None).unwrap();
         assert_eq!(page.items.len() as u64, page.total);
         let body: Option<serde_json::Value> = serde_json::from_str(&page.body).ok();
@@ -62,6 +63,10 @@ async fn a_page_its_count_and_the_next_body_are_of_one_moment() {
         assert_eq!(leaving.unwrap_or(0) as u64, page.total);
         assert!(host.overview().waiting_records >= page.total);
         totals.insert(page.total);
+        assert!(
+            !has_ended || page.total == RECORDS,
+            "the writer ended early"
+        );
     }
     writer.join().unwrap();
     assert!(totals.len() > 2, "it was read while it grew: {totals:?}");
