@@ -11,8 +11,9 @@ use crate::channel::ToWindows;
 use crate::notices;
 use crate::window::Window;
 
-/// Longest time that the form waits for its picture. A second is much for one; then something is wrong with the display.
-const OPENING_DEADLINE: Duration = Duration::from_secs(5);
+/// Longest time that the form waits for its picture. A second is much for one, where the computer is neither slow nor its
+/// screen large; then something is wrong with the display.
+const OPENING_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Whether the form is being opened: a second press of the shortcut must not picture the first one's window.
 pub struct Form(watch::Sender<bool>);

@@ -130,7 +130,8 @@ async fn registered() {
     for wait in REGISTERED_AFTER {
         timeout_future(wait).await;
         match register().await {
-            Ok(true) => return tracing::info!("the icon was told to its place once more"),
+            // That may get lost, too.
+            Ok(true) => tracing::info!("the icon was told to its place once more"),
             Ok(false) => {}
             // There is none, or no bus.
             Err(error) => tracing::debug!(%error, "no place for icons answers"),

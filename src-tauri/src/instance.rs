@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 /// Longest time that an answer takes.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Longest time that a request takes: less than an answer, for which somebody may wait behind it.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(3);
+
 /// Longest time that a start waits for another app to take its request or to end, which may take ten seconds of sending.
 const TURN_DEADLINE: Duration = Duration::from_secs(15);
 
@@ -153,7 +156,7 @@ impl First {
 
 fn answer(stream: UnixStream, told: &impl Fn(Request) -> bool) -> io::Result<()> {
     // A process that connects and says nothing must not keep others out.
-    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    stream.set_read_timeout(Some(REQUEST_DEADLINE))?;
     let mut line = String::new();
     BufReader::new(io::Read::take(&stream, REQUEST_BYTES_MAX)).read_line(&mut line)?;
     let request = serde_json::from_str(&line)?;

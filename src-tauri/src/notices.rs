@@ -25,7 +25,7 @@ struct Notice {
 }
 
 /// Longest time that the end of a start that failed waits for its notification.
-const SHOWING_DEADLINE: Duration = Duration::from_secs(2);
+const SHOWING_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A click on the notification itself.
 const DEFAULT: &str = "default";

@@ -30,7 +30,7 @@ use crate::window::Window;
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Longest time that the end of the app waits for a window: somewhat longer than a window itself may take.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSING: Duration = Duration::from_secs(4);
 
 /// A process that ended by itself so often before any window was closed isn't started again to keep a page ready.
 const FAILURES_MAX: u32 = 3;

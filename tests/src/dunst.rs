@@ -1,10 +1,15 @@
 //! A notification daemon that people have, with its windows on the screen.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use zbus::blocking::Connection;
+use zbus::blocking::fdo::DBusProxy;
+use zbus::names::WellKnownName;
 
 use crate::desktop::{Desktop, Hand, wait_until};
 use crate::process::Running;
@@ -14,12 +19,19 @@ const SETTINGS: &str = "[global]\nwidth = 300\nheight = 120\norigin = top-left\n
     frame_width = 0\nmouse_left_click = do_action, close_current\nidle_threshold = 0\n\
     [urgency_normal]\ntimeout = 0\n";
 
+/// Its name on the bus.
+const NAME: &str = "org.freedesktop.Notifications";
+
+/// What it tells when one is off the screen.
+const CLOSED: &str = "NotificationClosed";
+
 /// A dunst on a desktop.
 pub struct Dunst {
     /// Where it is written what is chosen of a menu.
     choice: PathBuf,
     display: String,
     bus_address: String,
+    connection: Connection,
     hand: Hand,
     _process: Running,
 }
@@ -47,12 +59,22 @@ impl Dunst {
             .stderr(Stdio::null())
             .spawn()
             .context("dunst (package dunst)")?;
+        let process = Running(process);
+        let connection =
+            zbus::blocking::connection::Builder::address(desktop.bus_address())?.build()?;
+        // Whoever asks for its name sooner has the bus start another one, with settings of its own.
+        let (bus, name) = (DBusProxy::new(&connection)?, WellKnownName::try_from(NAME)?);
+        wait_until("dunst has its name", || {
+            let owner = bus.get_connection_unix_process_id(name.clone().into());
+            owner.is_ok_and(|owner| owner == process.0.id())
+        });
         let this = Self {
             choice,
             display: desktop.display().to_owned(),
             bus_address: desktop.bus_address().to_owned(),
+            connection,
             hand: desktop.hand(),
-            _process: Running(process),
+            _process: process,
         };
         wait_until("dunst takes notifications", || this.shown().is_ok());
         Ok(this)
@@ -90,9 +112,7 @@ impl Dunst {
     /// # Errors
     /// When dunst doesn't answer.
     pub fn choose_of_next(&self, words: &str) -> Result<()> {
-        wait_until("a notification", || {
-            self.shown().is_ok_and(|shown| shown > 0)
-        });
+        self.wait_for_next();
         std::fs::write(&self.choice, format!("#{words}\n"))?;
         self.ask(&["context"]).map(drop)
     }
@@ -103,9 +123,7 @@ impl Dunst {
     /// When dunst doesn't answer.
     pub fn click_next(&self) -> Result<(String, String)> {
         let before = self.history()?;
-        wait_until("a notification", || {
-            self.shown().is_ok_and(|shown| shown > 0)
-        });
+        self.wait_for_next();
         self.hand.click_at((60, 20));
         // Only what is off the screen is told.
         wait_until("the notification was clicked away", || {
@@ -115,6 +133,35 @@ impl Dunst {
             Some(last) => Ok(last),
             None => bail!("dunst forgot what it has shown"),
         }
+    }
+
+    /// Waits for a notification that can be clicked.
+    fn wait_for_next(&self) {
+        // Who shows one begins to listen after it is shown; no person clicks sooner.
+        wait_until(
+            "a notification, and who listens to what is done to it",
+            || {
+                let shown = self.shown().unwrap_or_default() as usize;
+                shown > 0 && self.listening().is_ok_and(|programs| programs >= shown)
+            },
+        );
+        // It reads what it listens to a moment later.
+        std::thread::sleep(Duration::from_secs(1));
+    }
+
+    /// How many connections are told of what is done to notifications.
+    fn listening(&self) -> Result<usize> {
+        let answer = self.connection.call_method(
+            Some("org.freedesktop.DBus"),
+            "/org/freedesktop/DBus",
+            Some("org.freedesktop.DBus.Debug.Stats"),
+            "GetAllMatchRules",
+            &(),
+        )?;
+        let rules: HashMap<String, Vec<String>> = answer.body().deserialize()?;
+        // The second of the two that each asks for.
+        let is_told = |rules: &&Vec<String>| rules.iter().any(|rule| rule.contains(CLOSED));
+        Ok(rules.values().filter(is_told).count())
     }
 
     /// What was shown and is off the screen, the last first.

@@ -1,13 +1,25 @@
 //! The real programs, as processes of their own.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::desktop::Desktop;
+
+/// Ports that are tried: below those that Linux gives to whoever names none, so that none of them takes one before
+/// the program that it is for.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// How many of them are tried.
+const PORT_TRIES: usize = 100;
+
+/// Longest time that a program which ends by itself may take.
+const RUN_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Where a program of this workspace lies: beside the test that runs.
 ///
@@ -31,7 +43,45 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// When no port can be bound.
 pub fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+    let bound = (0..PORT_TRIES)
+        .find_map(|_| TcpListener::bind(("127.0.0.1", rand::random_range(PORTS))).ok());
+    Ok(bound.context("no port is free")?.local_addr()?)
+}
+
+/// Runs a program, and gives what it said once it has ended.
+///
+/// # Errors
+/// When it can't be started, or hasn't ended after five minutes: it is killed then.
+pub fn output(command: &mut Command) -> Result<Output> {
+    output_within(command, RUN_DEADLINE)
+}
+
+/// The same with another limit than five minutes.
+///
+/// # Errors
+/// When it can't be started, or hasn't ended within `limit`: it is killed then.
+pub fn output_within(command: &mut Command, limit: Duration) -> Result<Output> {
+    // Files, since pipes would have to be read meanwhile, and stay open as long as any child of the program.
+    let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(stdout.try_clone()?)
+        .stderr(stderr.try_clone()?)
+        .spawn()?;
+    let status = Running(child).ends(limit);
+    let said = |file: &mut File| -> Result<Vec<u8>> {
+        let mut said = Vec::new();
+        file.rewind()?;
+        file.read_to_end(&mut said)?;
+        Ok(said)
+    };
+    let (stdout, stderr) = (said(&mut stdout)?, said(&mut stderr)?);
+    Ok(Output {
+        status: status
+            .with_context(|| format!("{command:?}: {}", String::from_utf8_lossy(&stderr)))?,
+        stdout,
+        stderr,
+    })
 }
 
 /// A process that is killed when its handle goes.
@@ -52,16 +102,22 @@ impl Running {
     pub fn stop(&mut self, limit: Duration) -> Result<()> {
         let pid = self.0.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status()?;
+        let status = self.ends(limit).context("asked by SIGTERM")?;
+        ensure!(status.success(), "ended with {status}");
+        Ok(())
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// When it hasn't within `limit`.
+    pub fn ends(&mut self, limit: Duration) -> Result<ExitStatus> {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait()? {
-                ensure!(status.success(), "ended with {status}");
-                return Ok(());
+                return Ok(status);
             }
-            ensure!(
-                begin.elapsed() < limit,
-                "still running {limit:?} after SIGTERM"
-            );
+            ensure!(begin.elapsed() < limit, "still running after {limit:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -137,14 +193,14 @@ impl Server {
     /// Runs one of its other commands over the same data (it must not be running).
     ///
     /// # Errors
-    /// When the command can't be started.
+    /// When the command can't be started, or doesn't end.
     pub fn command(&self, arguments: &[&str]) -> Result<Output> {
-        Ok(Command::new(binary("snag-server")?)
-            .args(arguments)
-            .arg("--data")
-            .arg(&self.data)
-            .stdin(Stdio::null())
-            .output()?)
+        output(
+            Command::new(binary("snag-server")?)
+                .args(arguments)
+                .arg("--data")
+                .arg(&self.data),
+        )
     }
 
     /// Makes an organisation and returns its tokens (the server must not be running).
@@ -227,10 +283,10 @@ impl Server {
     /// Stops it as an operator would.
     ///
     /// # Errors
-    /// When it doesn't end cleanly within 30 s.
+    /// When it doesn't end cleanly within two minutes.
     pub fn stop(&mut self) -> Result<()> {
         match self.process.take() {
-            Some(mut process) => process.stop(Duration::from_secs(30)),
+            Some(mut process) => process.stop(Duration::from_secs(120)),
             None => Ok(()),
         }
     }
@@ -283,7 +339,7 @@ impl Agent {
     /// # Errors
     /// When it fails, with what it said.
     pub fn run(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.command(arguments)?.output()?;
+        let output = output(&mut self.command(arguments)?)?;
         ensure!(
             output.status.success(),
             "snag-agent {arguments:?} ended with {}: {}",

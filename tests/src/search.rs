@@ -1,18 +1,23 @@
 //! Looking for a secret in everything that was written.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-/// The files below `folder`, links not followed.
+/// The files below `folder`, links not followed. A folder below it that is taken away meanwhile holds none.
 ///
 /// # Errors
 /// When the folder can't be read.
 pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)? {
+    while let Some(next) = folders.pop() {
+        let entries = match std::fs::read_dir(&next) {
+            Err(error) if error.kind() == ErrorKind::NotFound && next != folder => continue,
+            entries => entries?,
+        };
+        for entry in entries {
             let path = entry?.path();
             if path.is_symlink() {
                 continue;

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use zbus::blocking::Connection;
+use zbus::blocking::fdo::DBusProxy;
 use zbus::message::Header;
+use zbus::names::OwnedUniqueName;
 use zbus::zvariant::{OwnedValue, Structure, Value};
 
 use crate::desktop::{Desktop, wait_for, wait_until};
@@ -25,6 +27,8 @@ pub struct Notification {
     pub body: String,
     /// Ids and texts of its buttons, in turn.
     pub actions: Vec<String>,
+    /// The connection of who shows it.
+    sender: OwnedUniqueName,
 }
 
 /// An entry of the icon's menu.
@@ -127,7 +131,9 @@ impl Notifications {
         actions: Vec<String>,
         _hints: HashMap<String, OwnedValue>,
         _timeout: i32,
-    ) -> u32 {
+        #[zbus(header)] header: Header<'_>,
+    ) -> zbus::fdo::Result<u32> {
+        let sender = header.sender().ok_or(zbus::Error::MissingField)?;
         let mut seen = lock(&self.0);
         let id = u32::try_from(seen.notifications.len()).unwrap_or_default() + 1;
         seen.notifications.push(Notification {
@@ -135,8 +141,9 @@ impl Notifications {
             title,
             body,
             actions,
+            sender: sender.to_owned().into(),
         });
-        id
+        Ok(id)
     }
 
     async fn close_notification(&mut self, _id: u32) {}
@@ -150,6 +157,9 @@ fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
 const ITEM: &str = "org.kde.StatusNotifierItem";
 
 const NOTIFICATIONS: &str = "/org/freedesktop/Notifications";
+
+/// How long a click is waited for before the next.
+const BETWEEN_CLICKS: Duration = Duration::from_millis(200);
 
 impl Session {
     /// Offers both on the desktop's bus.
@@ -185,6 +195,12 @@ impl Session {
         lock(&self.seen).lost += 1;
     }
 
+    /// How many icons were told so far, and didn't get lost.
+    #[must_use]
+    pub fn icons(&self) -> usize {
+        lock(&self.seen).items.len()
+    }
+
     /// When the last icon came, if that was after this moment.
     #[must_use]
     pub fn icon_since(&self, moment: Instant) -> Option<Instant> {
@@ -208,15 +224,20 @@ impl Session {
     /// # Errors
     /// When the bus is gone.
     pub fn answer(&self, notification: &Notification, action: &str) -> Result<()> {
-        // Who shows a notification begins to listen after it is shown; no person clicks sooner.
-        std::thread::sleep(Duration::from_secs(1));
-        self.connection.emit_signal(
-            None::<&str>,
-            NOTIFICATIONS,
-            "org.freedesktop.Notifications",
-            "ActionInvoked",
-            &(notification.id, action),
-        )?;
+        let bus = DBusProxy::new(&self.connection)?;
+        // Who shows a notification begins to listen after it is shown, hears one click, and leaves the bus then.
+        wait_until("who shows the notification hears the click", || {
+            let clicked = self.connection.emit_signal(
+                None::<&str>,
+                NOTIFICATIONS,
+                "org.freedesktop.Notifications",
+                "ActionInvoked",
+                &(notification.id, action),
+            );
+            std::thread::sleep(BETWEEN_CLICKS);
+            let is_there = bus.name_has_owner(notification.sender.inner().clone().into());
+            clicked.is_ok() && is_there.is_ok_and(|is_there| !is_there)
+        });
         Ok(())
     }
 

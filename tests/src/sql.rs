@@ -17,7 +17,7 @@ impl Sql {
     /// Opens the data of `server`.
     ///
     /// # Errors
-    /// When it still runs, or the front doesn't come up within half a minute.
+    /// When it still runs, or the front doesn't come up within two minutes.
     pub fn over(server: &Server) -> Result<Self> {
         let address = free_address()?.to_string();
         let child = Command::new(binary("snag-server")?)
@@ -57,7 +57,7 @@ impl Sql {
             }
             ensure!(process.0.try_wait()?.is_none(), "the front ended");
             ensure!(
-                begin.elapsed() < Duration::from_secs(30),
+                begin.elapsed() < Duration::from_secs(120),
                 "the front doesn't answer"
             );
             std::thread::sleep(Duration::from_millis(50));

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::desktop::{Desktop, EVERYTHING, Program, wait_until};
 use crate::dunst::Dunst;
-use crate::process::{Agent, Running, Server, Tokens, binary};
+use crate::process::{Agent, Running, Server, Tokens, binary, output};
 use crate::search::files_with;
 use crate::session::Session;
 use crate::webdriver::Driver;
@@ -295,7 +295,7 @@ impl Stage {
     /// # Errors
     /// When it doesn't end well.
     pub fn second(&self, arguments: &[&str]) -> Result<()> {
-        let output = self.app()?.args(arguments).output()?;
+        let output = output(self.app()?.args(arguments))?;
         ensure!(
             output.status.success(),
             "a second start ended with {}: {}",

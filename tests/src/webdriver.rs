@@ -281,7 +281,9 @@ impl Driver {
             body.len()
         )?;
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
+        stream
+            .read_to_end(&mut answer)
+            .with_context(|| format!("{method} {path}"))?;
         let split = answer
             .windows(4)
             .position(|bytes| bytes == b"\r\n\r\n")

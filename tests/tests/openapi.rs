@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value};
-use snag_e2e::process::{Agent, Server};
+use snag_e2e::process::{Agent, Server, output_within};
 
 /// Requests that end a token or an account are sent last, so that the others meet a server
 /// that knows them.
@@ -16,6 +17,9 @@ const LAST: [&str; 3] = ["delete", "/v1/log", "/v1/me"];
 
 /// Never ends by itself; its own tests are in the server's crate.
 const ENDLESS: &str = "/v1/stream";
+
+/// Longest time that schemathesis may take for a part of the document.
+const PART_DEADLINE: Duration = Duration::from_secs(1_800);
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -129,7 +133,7 @@ fn schemathesis(server: &Server, document: &Path, token: &str) -> Result<Option<
     if !token.is_empty() {
         command.args(["-H", &format!("Authorization: Bearer {token}")]);
     }
-    let output = command.output()?;
+    let output = output_within(&mut command, PART_DEADLINE)?;
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(
         said.contains("Test cases:"),

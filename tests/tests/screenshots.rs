@@ -62,7 +62,7 @@ fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() 
         "The list never refreshes, so that I look at yesterday's figures without knowing.",
     )?;
     driver.click("//label[contains(., 'Problem')]")?;
-    driver.click("//button[normalize-space()='Send']")?;
+    driver.click_away("//button[normalize-space()='Send']")?;
     stage.closed(&driver, "feedback");
     let id = wait_for("the desk has it", || {
         let list: Value = serde_json::from_slice(&stage.ask("/v1/feedback").ok()?).ok()?;

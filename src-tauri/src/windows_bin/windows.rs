@@ -20,7 +20,7 @@ use crate::link::Link;
 use crate::sizes::{Extent, Sizes, TextScale};
 
 /// Longest time that a window takes to keep what was put into it, before it is closed for it.
-const LEAVING: Duration = Duration::from_secs(1);
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// What the toolkit calls a look; none is the system's.
 #[must_use]

@@ -1,6 +1,8 @@
 //! The icon says by its shape how things are, and its menu pauses.
 
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -103,6 +105,7 @@ fn the_icon_follows_the_state_and_its_menu_pauses_and_resumes() -> Result<()> {
     let refused = "Snag: der Server hat das Token dieses Computers abgelehnt: bitte die IT fragen";
     describes(&stage, "NeedsAttention", |words| words.starts_with(refused));
     driver.go_to("knows")?;
+    wait_over_midnight()?;
     stage.session.choose("Bis morgen früh")?;
     shows(&stage, "paused");
     let tomorrow = "Snag: pausiert bis morgen, 06:00";
@@ -116,6 +119,17 @@ fn the_icon_follows_the_state_and_its_menu_pauses_and_resumes() -> Result<()> {
         .session
         .menu_says("Snag: paused until tomorrow, 06:00");
     stage.quit()
+}
+
+/// Waits where it is just before midnight: tomorrow has to be tomorrow for as long as it is looked at.
+fn wait_over_midnight() -> Result<()> {
+    loop {
+        let now = Command::new("date").arg("+%H:%M").output()?.stdout;
+        if !now.starts_with(b"23:58") && !now.starts_with(b"23:59") {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
 }
 
 /// Waits until the icon says the state to those who don't see it, and asks for attention or doesn't.

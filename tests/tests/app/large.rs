@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use snag_e2e::desktop::{Hand, wait_until};
+use snag_e2e::desktop::{Hand, wait_for, wait_until};
 use snag_e2e::stage::Stage;
 use snag_e2e::webdriver::Driver;
 
@@ -28,7 +28,8 @@ fn what_is_hidden_is_hidden_on_a_large_and_scaled_screen() -> Result<()> {
     let hand = stage.desktop.hand();
     colour_desktop(&hand)?;
     let _program = stage.program("Accounts");
-    let (left, top, width, height) = inside(&hand, hand.active().context("the program's window")?)?;
+    let shown = wait_for("the program's window", || hand.active());
+    let (left, top, width, height) = inside(&hand, shown)?;
     let mut app = stage.app()?;
     app.env("GDK_SCALE", "2");
     let driver = Driver::start(&stage.desktop, &app, &stage.log()?)?;
@@ -44,6 +45,8 @@ fn what_is_hidden_is_hidden_on_a_large_and_scaled_screen() -> Result<()> {
     driver.is_so("window.devicePixelRatio === 2")?;
     driver.is_so("document.hasFocus() && document.activeElement.tagName === 'TEXTAREA'")?;
     hand.type_text("too small to read");
+    // A click overtakes keys that the page hasn't read yet.
+    driver.is_so("document.querySelector('textarea').value === 'too small to read'")?;
     page.click("//label[contains(., 'Problem')]")?;
     driver.is_so("document.querySelector('svg.canvas image') !== null")?;
     page.click("//button[@aria-label='Hide']")?;
@@ -172,8 +175,8 @@ impl Page<'_> {
 
     /// Moves to a point of the page.
     fn go(&self, at: &Value) -> Result<()> {
-        wait_until("a window has the focus", || self.hand.active().is_some());
-        let window = self.hand.active().context("a window in use")?;
+        self.driver.is_so("document.hasFocus()")?;
+        let window = wait_for("a window in use", || self.hand.active());
         let (left, top, ..) = inside(self.hand, window)?;
         let on_the_screen = |from: f64, index: usize| -> Result<i16> {
             let at = at[index].as_f64().context("a number")?;

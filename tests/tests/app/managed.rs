@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use snag_e2e::desktop::{Desktop, With, wait_until};
 use snag_e2e::keys::Holder;
+use snag_e2e::process::output;
 use snag_e2e::session::Session;
 use snag_e2e::stage::{Stage, app, processes};
 use snag_e2e::webdriver::Driver;
@@ -135,9 +136,9 @@ fn what_does_not_parse_stops_the_start_in_a_sentence_and_not_in_a_crash() -> Res
     let mut start = app(&desktop, folder.path(), &data)?;
     start.arg("--hidden").env("SNAG_MANAGED_POLICY", &file);
     for _ in 0..STARTS {
-        let output = start.output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.code() == Some(1), "{} {said}", output.status);
+        let ended = output(&mut start)?;
+        let said = String::from_utf8_lossy(&ended.stderr);
+        ensure!(ended.status.code() == Some(1), "{} {said}", ended.status);
         ensure!(
             said.contains("policy.json") && said.contains("does not start"),
             "{said}"

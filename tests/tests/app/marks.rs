@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use snag_e2e::desktop::{CONTROL, Hand, Pace};
+use snag_e2e::desktop::{CONTROL, Hand, Pace, wait_for};
 use snag_e2e::stage::Stage;
 use snag_e2e::webdriver::Driver;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
     let hand = stage.desktop.hand();
     colour_desktop(&hand)?;
     let _program = stage.program("Accounts");
-    let shown = hand.active().context("the program's window")?;
+    let shown = wait_for("the program's window", || hand.active());
     let (left, top, width, height) = inside(&hand, shown)?;
     let (right, bottom) = (left + width, top + height);
     let driver = stage.driven()?;
@@ -33,7 +33,7 @@ fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
     stage.open(&driver, "feedback")?;
     driver.type_into("//textarea", "The sum is wrong")?;
     driver.click("//label[contains(., 'Problem')]")?;
-    driver.is_so("document.querySelector('svg.canvas image') !== null")?;
+    driver.is_so("document.hasFocus() && document.querySelector('svg.canvas image') !== null")?;
 
     // With the mouse.
     let canvas = Canvas::of(&driver, &hand)?;
@@ -60,7 +60,10 @@ fn a_picture_is_cut_and_marked_by_mouse_and_by_keyboard() -> Result<()> {
         if driver.eval("return document.activeElement.matches('svg.canvas')")? == true {
             return Ok(Some(()));
         }
+        // One at a time: a key that is still on its way would lead on from the picture.
+        driver.eval("window.left = document.activeElement; return null")?;
         hand.key(TAB);
+        driver.is_so("document.activeElement !== window.left")?;
         Ok(None)
     })?;
     hand.control(u32::from('z'));

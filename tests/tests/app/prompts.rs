@@ -33,7 +33,7 @@ fn a_rage_click_is_asked_about_once_and_fills_the_form() -> Result<()> {
     stage.session.answer(&asked, "tell")?;
     driver.go_to("feedback")?;
     driver.find("//*[contains(., 'react') and contains(., 'at ')]")?;
-    driver.click("//button[normalize-space()='Discard']")?;
+    driver.click_away("//button[normalize-space()='Discard']")?;
     // Nothing was written, so nothing is asked.
     wait_until("the form has closed", || {
         driver
@@ -50,8 +50,7 @@ fn a_rage_click_is_asked_about_once_and_fills_the_form() -> Result<()> {
     let mut found = stage.logged(NOT_ASKING)?;
     found.retain(|line| line.contains("rage_click"));
     ensure!(found.is_empty(), "{found:?}");
-    rage(&program, &hand);
-    is_not_asked(&stage, "lately", 1);
+    is_not_asked(&stage, &program, &hand, "lately");
     let questions = stage.session.notifications();
     ensure!(questions.len() == 1, "{questions:?}");
     stage.quit()
@@ -68,15 +67,13 @@ fn nobody_is_asked_while_presenting_or_undisturbed_and_never_again_when_told_so(
     notices_moves(&stage, &hand);
 
     dunst.pause(true)?;
-    rage(&program, &hand);
-    is_not_asked(&stage, "do_not_disturb", 1);
+    is_not_asked(&stage, &program, &hand, "do_not_disturb");
     dunst.pause(false)?;
 
     hand.activate(window);
     hand.full_screen(window, true);
     program.look_again();
-    rage(&program, &hand);
-    is_not_asked(&stage, "full_screen", 1);
+    is_not_asked(&stage, &program, &hand, "full_screen");
     hand.full_screen(window, false);
     program.look_again();
     // What was not asked is not asked later either.
@@ -94,21 +91,24 @@ fn nobody_is_asked_while_presenting_or_undisturbed_and_never_again_when_told_so(
         "//*[contains(@class, 'setting')][contains(., 'Never ask about')]//*[.='program.py']",
     )?;
     hand.activate(window);
-    rage(&program, &hand);
-    is_not_asked(&stage, "app", 1);
+    is_not_asked(&stage, &program, &hand, "app");
     stage.quit()
 }
 
 /// What the log says of a snag that isn't asked about.
 const NOT_ASKING: &str = "not asking for feedback";
 
-/// Waits until it was decided so often not to ask for this reason.
-fn is_not_asked(stage: &Stage, why: &str, times: usize) {
+/// Clicks as somebody does whom nothing answers, and waits until it was decided for this reason not to ask.
+fn is_not_asked(stage: &Stage, program: &Program, hand: &Hand, why: &str) {
     let reason = format!("\"{why}\"");
-    wait_until(why, || {
+    let decided = || {
         let lines = stage.logged(NOT_ASKING).unwrap_or_default();
-        lines.iter().filter(|line| line.contains(&reason)).count() == times
-    });
+        lines.iter().filter(|line| line.contains(&reason)).count()
+    };
+    let before = decided();
+    rage(program, hand);
+    // Once, or twice where the clicks were read with a second between two of them: that makes two runs.
+    wait_until(why, || decided() > before);
 }
 
 /// Waits until what the hand does is noticed.

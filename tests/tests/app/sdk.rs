@@ -61,7 +61,15 @@ fn ask(stage: &Stage, program: &str, words: &str) -> Result<()> {
     let place: Value = serde_json::from_slice(&place)?;
     let text = |name: &str| place[name].as_str().context("sdk.json");
     let status = Command::new("curl")
-        .args(["-sf", "--noproxy", "*", "-o", "/dev/null"])
+        .args([
+            "-sf",
+            "--max-time",
+            "60",
+            "--noproxy",
+            "*",
+            "-o",
+            "/dev/null",
+        ])
         .args(["-H", "Content-Type: application/json", "-H"])
         .arg(format!("Authorization: Bearer {}", text("token")?))
         .arg("--data")
