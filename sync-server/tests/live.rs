@@ -477,6 +477,64 @@ async fn a_slow_listener_misses_nothing_and_a_stopping_server_lets_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ids_that_end_alike_are_told_each() {
+    let server = start().await;
+    let device = server.enroll().await;
+    let url = listen_on(&server.state).await;
+    let token = &server.org.analyst_token;
+    let mut ears = Ears::open(&url, token, "", None).await;
+    ears.ready().await;
+    // As a computer mints them by its clock and its network card.
+    let tail = Uuid::now_v7().as_u128() & ((1 << 64) - 1);
+    let mut ids = (1..=4_u128).map(|n| Uuid::from_u128((n << 96) | (0x1111 << 64) | tail));
+    let mut tell = async || {
+        let id = ids.next().expect("an id");
+        let answer = server.send(said(&device, id, Timestamp::now())).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        id.to_string()
+    };
+    let sent = [tell().await, tell().await];
+    assert_eq!(ears.ids(2).await, sent);
+    // Who resumes, too.
+    let last = ears.last_id.clone();
+    drop(ears);
+    let sent = [tell().await, tell().await];
+    let mut ears = Ears::open(&url, token, "", Some(&last)).await;
+    assert_eq!(ears.ids(2).await, sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_is_told_though_the_client_hung_up() {
+    let server = Arc::new(start().await);
+    let device = server.enroll().await;
+    let url = listen_on(&server.state).await;
+    let mut ears = Ears::open(&url, &server.org.analyst_token, "", None).await;
+    ears.ready().await;
+    let id = Uuid::now_v7();
+    // Nothing is stored before it has hung up.
+    let rows = server.state.write_gate.write().await;
+    let asking = tokio::spawn({
+        let request = said(&device, id, Timestamp::now());
+        let server = Arc::clone(&server);
+        async move { server.send(request).await }
+    });
+    let whose = device.id.parse().expect("an id");
+    let begun = Instant::now();
+    while !server.state.gone.is_storing(server.org.org, whose) {
+        assert!(begun.elapsed() < LONG, "it begins");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    asking.abort();
+    assert!(asking.await.is_err(), "it has hung up");
+    drop(rows);
+    assert_eq!(ears.ids(1).await, [id.to_string()]);
+    // It is sent again: nothing new.
+    let again = server.send(said(&device, id, Timestamp::now())).await;
+    assert_ne!(again.status, 201, "{again:?}");
+    ears.nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn incidents_are_told_once_k_people_share_them() {
     let server = start().await;
     let url = listen_on(&server.state).await;

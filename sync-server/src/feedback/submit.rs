@@ -116,15 +116,23 @@ async fn store(
     // The token may have been revoked since it was looked at.
     let storing = state.gone.store(auth.org.id, &[auth.device]);
     let storing = storing.ok_or_else(ApiError::unauthorized)?;
-    let answer = state.submissions.submit(item, who, storing);
-    let Outcome { verdict, rate } = answer.await?;
+    // What is stored is told, also where the client has hung up meanwhile: when it sends it again, it is nothing new.
+    let telling = tokio::spawn({
+        let state = Arc::clone(state);
+        async move {
+            let outcome = state.submissions.submit(item, who, storing).await?;
+            if outcome.verdict == Verdict::Stored {
+                state.live.publish(event);
+            }
+            Ok::<_, ApiError>(outcome)
+        }
+    });
+    let told = telling.await.map_err(|error| ApiError::internal(&error))?;
+    let Outcome { verdict, rate } = told?;
     let answer =
         |status, duplicate| (status, Json(FeedbackAnswer { id, duplicate })).into_response();
     let mut response = match verdict {
-        Verdict::Stored => {
-            state.live.publish(event);
-            answer(StatusCode::CREATED, false)
-        }
+        Verdict::Stored => answer(StatusCode::CREATED, false),
         Verdict::Duplicate => answer(StatusCode::OK, true),
         Verdict::Conflict => ApiError::new(
             Code::Conflict,

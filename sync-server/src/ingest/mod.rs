@@ -99,11 +99,19 @@ async fn store(
 
     let rejected = batch.errors.len() as u64;
     let found = found(&batch.rows);
-    let committed = state.commits.submit(batch.rows).await?;
-    // A batch that comes again tells nothing new.
-    if committed.duplicates == 0 {
-        live::incidents::note(state, &auth.org, found);
-    }
+    // What is stored is told, also where the client has hung up meanwhile: a batch that comes again tells nothing new.
+    let telling = tokio::spawn({
+        let (state, org, rows) = (Arc::clone(state), Arc::clone(&auth.org), batch.rows);
+        async move {
+            let committed = state.commits.submit(rows).await?;
+            if committed.duplicates == 0 {
+                live::incidents::note(&state, &org, found);
+            }
+            Ok::<_, ApiError>(committed)
+        }
+    });
+    let told = telling.await.map_err(|error| ApiError::internal(&error))?;
+    let committed = told?;
     let wanted = state.labels.wanted_lately(state, &auth.org).await?;
 
     let count = |outcome, reason, number| {

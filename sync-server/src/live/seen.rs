@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// How far back keys are listed.
@@ -28,10 +29,9 @@ pub(super) struct Seen {
 }
 
 fn hash(key: Uuid) -> Hash {
-    // The last bytes are random in every version of UUID in use.
-    let mut hash = [0; HASH_BYTES];
-    hash.copy_from_slice(&key.as_bytes()[16 - HASH_BYTES..]);
-    hash
+    // Of the whole key: clients mint ids of any version, and some end alike on one computer.
+    let digest = Sha256::digest(key.as_bytes());
+    std::array::from_fn(|at| digest[at])
 }
 
 impl Seen {
@@ -126,6 +126,18 @@ mod tests {
         assert!(seen.id().len() < 450);
         for bad in ["", "x", "AAAA", &"A".repeat(9_999), "AAAAAAAAAAAAAA"] {
             assert_eq!(Seen::read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_that_begin_or_end_alike_are_told_apart() {
+        let mut seen = Seen::from(0);
+        let keys: Vec<Uuid> = (1..9_u128)
+            .flat_map(|n| [Uuid::from_u128(n), Uuid::from_u128(n << 120)])
+            .collect();
+        for key in keys {
+            assert!(!seen.contains(key), "{key}");
+            seen.add(1, key);
         }
     }
 
