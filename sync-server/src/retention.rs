@@ -93,7 +93,7 @@ pub struct Cleaned {
 
 /// What is beyond its time.
 struct Expired {
-    submissions: u64,
+    submissions: BTreeSet<Uuid>,
     /// Items whose screenshot goes while they stay.
     stripped: Vec<Uuid>,
     screenshots: u64,
@@ -132,12 +132,12 @@ async fn expired(
             .param("pictures", midnight(pictures))
     };
     let warehouse = &state.warehouse;
-    let sql = "SELECT uniqExact(id) AS n FROM (\
+    let sql = "SELECT DISTINCT id FROM (\
                  SELECT id FROM submissions WHERE org = {org:String} \
                    AND at < fromUnixTimestamp64Milli({feedback:Int64}, 'UTC') \
                  UNION ALL SELECT id FROM feedback WHERE org = {org:String} \
                    AND at < fromUnixTimestamp64Milli({feedback:Int64}, 'UTC'))";
-    let submissions: Vec<Count> = db::rows(warehouse, asked(sql)).await?;
+    let submissions: Vec<Id> = db::rows(warehouse, asked(sql)).await?;
     let old = "feedback IN (SELECT id FROM feedback WHERE org = {org:String} \
                AND at < fromUnixTimestamp64Milli({pictures:Int64}, 'UTC'))";
     let sql = format!(
@@ -165,7 +165,7 @@ async fn expired(
         }
     }
     Ok(Expired {
-        submissions: submissions.first().map_or(0, |count| count.n),
+        submissions: submissions.into_iter().map(|row| row.id).collect(),
         stripped: stripped.into_iter().map(|row| row.id).collect(),
         screenshots: screenshots.first().map_or(0, |count| count.n),
         hashes,
@@ -187,7 +187,7 @@ pub async fn clean(
     let _alone = state.forgetting.lock().await;
     let expired = expired(state, &org.key, cutoffs).await?;
     let cleaned = Cleaned {
-        submissions_deleted: expired.submissions,
+        submissions_deleted: u64::try_from(expired.submissions.len()).unwrap_or(u64::MAX),
         screenshots_deleted: expired.screenshots,
         bytes_freed: expired.bytes,
         cutoff_date: cutoffs.feedback,
@@ -205,6 +205,9 @@ pub async fn clean(
             ..Change::default()
         };
         store::update(state, org, ids.to_vec(), change).await?;
+    }
+    if !expired.submissions.is_empty() {
+        state.live.forget(&expired.submissions).await;
     }
     {
         let _desk = state.desk.exclusive().await;
@@ -308,10 +311,10 @@ async fn delete_feedback(
     let key = org.key.as_str();
     let before = midnight(cutoffs.feedback).to_string();
     let older = "org = {org:String} AND at < fromUnixTimestamp64Milli({before:Int64}, 'UTC')";
-    if expired.submissions > 0 {
+    let now = state.now();
+    if !expired.submissions.is_empty() {
         raise_floor(warehouse, key, "feedback", cutoffs.feedback).await?;
         // A late retry of these doesn't bring them back.
-        let now = state.now();
         let sql = format!(
             "INSERT INTO forgotten (org, kind, id, at, until, stage, plan, receipt, version) \
              SELECT DISTINCT org, 'feedback', id, fromUnixTimestamp64Milli({{now:Int64}}, 'UTC'), \
@@ -326,6 +329,12 @@ async fn delete_feedback(
         warehouse.execute(insert).await?;
     }
     // What hangs on an item goes before the item does: a repetition finds it by the item.
+    let submissions: Vec<Uuid> = expired.submissions.iter().copied().collect();
+    for chunk in submissions.chunks(CHUNK) {
+        let chunk: BTreeSet<Uuid> = chunk.iter().copied().collect();
+        rows::unmerge(warehouse, key, &chunk, now.as_millisecond()).await?;
+        rows::delete_told(warehouse, key, &chunk).await?;
+    }
     let old = "feedback IN (SELECT id FROM feedback WHERE org = {org:String} \
                AND at < fromUnixTimestamp64Milli({before:Int64}, 'UTC'))";
     for table in ["feedback_thread", "screenshots"] {

@@ -4,13 +4,16 @@ mod harness;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, header};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use harness::{Answer, Device, Server, mixed, put_object};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use snag_server::live::{Event, Kind};
 use snag_server::orgs::{OrgPolicy, RetentionRules};
 use snag_server::verify::{self, Window};
 use snag_server::{orphans, retention};
@@ -228,6 +231,106 @@ async fn old_feedback_goes_and_a_dry_run_says_the_same() {
     assert_eq!(late.status, 200, "{late:?}");
     assert_eq!(late.body["duplicate"], true);
     assert_eq!(places(&server, old).await, [""; 0]);
+}
+
+/// Says that an item is a duplicate of another.
+async fn merge(server: &Server, id: Uuid, into: Uuid) {
+    let token = &server.org.analyst_token;
+    let request = Request::post(format!("/v1/feedback/{id}/merge"))
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(json!({ "into": into }).to_string()))
+        .expect("a request");
+    let answer = server.send(request).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// The ids that the desk lists when it isn't asked for duplicates.
+async fn listed(server: &Server) -> Vec<Value> {
+    let answer = server.get("/v1/feedback", &server.org.analyst_token).await;
+    let items = answer.body["items"].as_array().expect("items");
+    items.iter().map(|item| item["id"].clone()).collect()
+}
+
+#[tokio::test]
+async fn duplicates_of_what_goes_stand_for_themselves_again() {
+    let (server, _) = server(OrgPolicy::default()).await;
+    let device = server.enroll().await;
+    let old = item(&server, &device, 100).await;
+    let gone_too = item(&server, &device, 101).await;
+    let young = item(&server, &device, 0).await;
+    merge(&server, gone_too, old).await;
+    merge(&server, young, old).await;
+    let dry = cleanup(&server, "?retention_days=95&dry_run=true").await;
+    assert_eq!(dry.body["submissions_deleted"], 2, "{dry:?}");
+    assert_eq!(listed(&server).await, [json!(old)], "nothing changed");
+
+    let done = cleanup(&server, "?retention_days=95").await;
+    assert_eq!(done.body["submissions_deleted"], 2, "{done:?}");
+    assert_eq!(places(&server, old).await, [""; 0]);
+    assert_eq!(places(&server, gone_too).await, [""; 0]);
+    assert_eq!(listed(&server).await, [json!(young)]);
+    let path = format!("/v1/feedback/{young}");
+    let shown = server.get(&path, &server.org.analyst_token).await;
+    assert_eq!(shown.body["merged_into"], Value::Null, "{shown:?}");
+    verified(&server).await;
+}
+
+/// What a listener who goes on from `last` is told before it is up to date, and where it is
+/// then.
+async fn told_since(server: &Server, last: &str) -> (String, String) {
+    let token = &server.org.analyst_token;
+    let request = Request::get("/v1/stream")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header("Last-Event-ID", last)
+        .body(Body::empty())
+        .expect("a request");
+    let response = server.answer(request).await;
+    assert_eq!(response.status(), 200);
+    let mut stream = response.into_body().into_data_stream();
+    let mut text = String::new();
+    while !(text.contains("event: ready\n") && text.ends_with("\n\n")) {
+        let bytes = tokio::time::timeout(Duration::from_secs(20), stream.next())
+            .await
+            .expect("in time");
+        let bytes = bytes.expect("no end").expect("bytes");
+        text.push_str(std::str::from_utf8(&bytes).expect("ASCII"));
+    }
+    let ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
+    let last = ids.last().expect("an id").to_owned();
+    (text, last)
+}
+
+#[tokio::test]
+async fn listeners_who_come_back_are_not_told_of_what_is_gone() {
+    let (server, _) = server(OrgPolicy::default()).await;
+    let device = server.enroll().await;
+    let old = item(&server, &device, 120).await;
+    let young = item(&server, &device, 2).await;
+    let (_, last) = told_since(&server, "").await;
+    for id in [old, young] {
+        server.state.live.publish(Event {
+            org: server.org.org,
+            kind: Kind::FeedbackSubmitted,
+            data: json!({ "id": id }),
+        });
+    }
+    let dry = cleanup(&server, "?dry_run=true").await;
+    assert_eq!(dry.body["submissions_deleted"], 1, "{dry:?}");
+    let (told, _) = told_since(&server, &last).await;
+    assert!(told.contains(&old.to_string()), "{told}");
+    assert!(told.contains(&young.to_string()), "{told}");
+
+    let done = cleanup(&server, "").await;
+    assert_eq!(done.body["submissions_deleted"], 1, "{done:?}");
+    // From memory, and from the log.
+    let (told, _) = told_since(&server, &last).await;
+    assert!(!told.contains(&old.to_string()), "{told}");
+    assert!(told.contains(&young.to_string()), "{told}");
+    for (id, events) in [(old, "0"), (young, "1")] {
+        let logged = format!("SELECT count() FROM live_events WHERE data LIKE '%{id}%'");
+        assert_eq!(server.sql(&logged).await, events);
+    }
 }
 
 /// An item that came with a date whose others have expired can't be left out by a rebuild, and is left out all the same.

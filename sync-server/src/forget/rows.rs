@@ -73,7 +73,7 @@ pub(super) async fn delete_feedback(
     if ids.is_empty() {
         return Ok(());
     }
-    let ids = list(ids);
+    let listed = list(ids);
     for (table, id) in FEEDBACK {
         // Of those that were merged into them, the versions that still say so.
         let merged = if table == "feedback" {
@@ -82,22 +82,27 @@ pub(super) async fn delete_feedback(
             ""
         };
         let condition = format!("org = {{org:String}} AND ({id} IN {{ids:Array(UUID)}}{merged})");
-        delete(warehouse, table, &condition, &[("org", org), ("ids", &ids)]).await?;
+        let params = [("org", org), ("ids", listed.as_str())];
+        delete(warehouse, table, &condition, &params).await?;
     }
-    // What listeners who come back within a day would be told of them.
+    delete_told(warehouse, org, ids).await
+}
+
+/// Deletes what listeners who come back within a day would be told of some items.
+pub(crate) async fn delete_told(
+    warehouse: &Warehouse,
+    org: &str,
+    ids: &BTreeSet<Uuid>,
+) -> Result<(), WarehouseError> {
     let told = "org = toUUID({org:String}) \
                 AND has({ids:Array(UUID)}, toUUIDOrZero(JSONExtractString(data, 'id')))";
-    delete(
-        warehouse,
-        "live_events",
-        told,
-        &[("org", org), ("ids", &ids)],
-    )
-    .await
+    let ids = list(ids);
+    let params = [("org", org), ("ids", ids.as_str())];
+    delete(warehouse, "live_events", told, &params).await
 }
 
 /// Makes items that were merged into deleted ones stand for themselves again.
-pub(super) async fn unmerge(
+pub(crate) async fn unmerge(
     warehouse: &Warehouse,
     org: &str,
     ids: &BTreeSet<Uuid>,
