@@ -15,6 +15,8 @@ use super::chunks::{Metadata, chunk};
 use super::inflate::inflate;
 use super::{Fault, Kind, Picture, decode_bytes};
 
+/// The colour type of pixels that are numbers of colours.
+const INDEXED: u8 = 3;
 /// The highest number of a row's filter.
 const FILTER_MAX: u8 = 4;
 /// The passes of an interlaced picture: the first column and row, the steps between them.
@@ -33,6 +35,7 @@ pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
     let mut at = 8;
     let mut picture = None;
     let mut before = *b"    ";
+    let mut needs_palette = false;
     let mut seen_palette = false;
     let mut seen_pixels = false;
     loop {
@@ -44,6 +47,7 @@ pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
                 let (width, height) = (u32::from_be_bytes(width), u32::from_be_bytes(height));
                 // A thumbnail takes 8 bytes a pixel where a channel has 16 bits.
                 let bytes_per_pixel = if chunk.data[8] == 16 { 8 } else { 4 };
+                needs_palette = chunk.data[9] == INDEXED;
                 let decode_bytes = decode_bytes(width, height, bytes_per_pixel)?;
                 picture = Some(Picture {
                     kind: Kind::Png,
@@ -64,12 +68,14 @@ pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
             (b"acTL" | b"fcTL" | b"fdAT", _) => return Err(Fault::Animated),
             (b"IDAT", _) => {
                 // Decoders read the first chunks that stand together, and no others.
-                if seen_pixels && before != *b"IDAT" {
+                if seen_pixels && before != *b"IDAT" || needs_palette && !seen_palette {
                     return Err(Fault::Damaged);
                 }
                 seen_pixels = true;
             }
-            (b"PLTE", _) if seen_pixels || seen_palette => return Err(Fault::Damaged),
+            (b"PLTE", _) if seen_pixels || seen_palette || !is_palette(chunk.data) => {
+                return Err(Fault::Damaged);
+            }
             (name, _) => {
                 seen_palette |= *name == *b"PLTE";
                 chunk.known()?;
@@ -78,6 +84,11 @@ pub(super) fn look(bytes: &[u8]) -> Result<Picture, Fault> {
         before = chunk.name;
         at = chunk.next;
     }
+}
+
+/// Whether these are colours, of which a picture has 256 at most.
+fn is_palette(data: &[u8]) -> bool {
+    (1..=256).contains(&(data.len() / 3)) && data.len().is_multiple_of(3)
 }
 
 /// Reads all of a PNG that [`look`] allowed: its metadata, then its rows. No more is

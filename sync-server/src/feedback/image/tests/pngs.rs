@@ -130,6 +130,23 @@ fn every_form_is_taken_and_no_row_may_be_missing_or_too_many() {
 }
 
 #[test]
+fn numbers_of_colours_need_colours() {
+    let (png, _) = plain(8, 8, ColorType::Indexed, BitDepth::Eight);
+    let at = png.windows(4).position(|name| name == b"PLTE").unwrap() - 4;
+    let end = at + 12 + 768;
+    let with = |palette: &[u8]| [&png[..at], palette, &png[end..]].concat();
+    for colours in [1, 200, 256] {
+        let palette = chunk(b"PLTE", &vec![7; 3 * colours]);
+        accept(&with(&palette)).unwrap_or_else(|fault| panic!("{colours}: {fault:?}"));
+    }
+    for bytes in [0, 1, 2, 4, 767, 769, 771] {
+        let palette = chunk(b"PLTE", &vec![7; bytes]);
+        assert_eq!(accept(&with(&palette)), Err(Fault::Damaged), "{bytes}");
+    }
+    assert_eq!(accept(&with(&[])), Err(Fault::Damaged), "none");
+}
+
+#[test]
 fn a_stream_in_any_parts_is_one_stream() {
     let (png, rows) = plain(90, 50, ColorType::Rgb, BitDepth::Eight);
     let stream = deflated(&rows);
