@@ -1,7 +1,8 @@
 //! Lock-out: who guesses passwords has to wait ever longer.
 //!
-//! Failures in a row are counted by account (whether it exists or not) and by address. Past
-//! a few, each further failure locks the account or address for twice as long as the one
+//! Failures are counted by account (whether it exists or not), where they follow each other,
+//! and by address, where one is forgotten each minute: an office shares an address, and its
+//! typing errors of a day are no attack. Past a few, each further failure locks the account or address for twice as long as the one
 //! before, and while failures are above that number only one attempt runs at a time, so that
 //! a hundred sent at once are not a hundred guesses. While it is locked nothing is checked:
 //! the right password is refused, too, and looks the same.
@@ -20,9 +21,15 @@ use snag_warehouse::{Query, Warehouse, WarehouseError};
 use crate::db;
 
 /// Failures of an account before it is locked: as often as one mistypes a password.
-pub const ACCOUNT_FREE: u32 = 5;
+const ACCOUNT: Rule = Rule {
+    free: 5,
+    one_forgotten_each_ms: None,
+};
 /// Failures of an address before it is locked: a whole office may sit behind it.
-pub const ADDRESS_FREE: u32 = 50;
+const ADDRESS: Rule = Rule {
+    free: 50,
+    one_forgotten_each_ms: Some(60_000),
+};
 /// The first lock, and the longest, in milliseconds. The longest is short enough that
 /// somebody who locks others out on purpose can't keep them out for a day.
 const FIRST_LOCK_MS: i64 = 5_000;
@@ -32,10 +39,19 @@ const FORGET_MS: i64 = 86_400_000;
 /// Subjects in memory; beyond, those that have nothing to say are dropped.
 const SUBJECTS_MAX: usize = 50_000;
 
+/// What is counted.
+#[derive(Debug)]
+struct Rule {
+    /// Failures before the first lock.
+    free: u32,
+    one_forgotten_each_ms: Option<i64>,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     failures: u32,
     locked_until_ms: i64,
+    /// From when on failures are forgotten: the last one, or the last that was forgotten.
     failed_at_ms: i64,
     version: u64,
     /// Attempts that are being checked.
@@ -51,7 +67,35 @@ pub struct Lockout {
 /// An attempt that may be checked. Dropped without a word, it counts as none.
 pub struct Attempt<'a> {
     lockout: &'a Lockout,
-    subjects: [(String, u32); 2],
+    subjects: [(String, &'static Rule); 2],
+}
+
+impl State {
+    /// Forgets what lies back long enough.
+    fn forget(&mut self, rule: &Rule, now_ms: i64) {
+        let since_ms = now_ms - self.failed_at_ms;
+        if since_ms > FORGET_MS {
+            self.failures = 0;
+        }
+        if let Some(each_ms) = rule.one_forgotten_each_ms {
+            let forgotten = since_ms.max(0) / each_ms;
+            let count = u32::try_from(forgotten).unwrap_or(u32::MAX);
+            self.failures = self.failures.saturating_sub(count);
+            self.failed_at_ms += forgotten * each_ms;
+        }
+    }
+
+    fn count(&mut self, rule: &Rule, now_ms: i64) {
+        self.forget(rule, now_ms);
+        if self.failures == 0 || rule.one_forgotten_each_ms.is_none() {
+            self.failed_at_ms = now_ms;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.locked_until_ms = self
+            .locked_until_ms
+            .max(now_ms + lock_ms(self.failures, rule.free));
+        self.version = (self.version + 1).max(u64::try_from(now_ms).unwrap_or(0));
+    }
 }
 
 impl Drop for Attempt<'_> {
@@ -80,7 +124,7 @@ fn place(address: IpAddr) -> String {
     }
 }
 
-/// How long the `failures`-th failure in a row locks.
+/// How long the `failures`-th failure locks.
 fn lock_ms(failures: u32, free: u32) -> i64 {
     match failures.checked_sub(free) {
         None => 0,
@@ -109,8 +153,8 @@ impl Lockout {
             version: u64,
         }
         let subjects = [
-            (subject("account", login), ACCOUNT_FREE),
-            (subject("address", &place(address)), ADDRESS_FREE),
+            (subject("account", login), &ACCOUNT),
+            (subject("address", &place(address)), &ADDRESS),
         ];
         let sql = "SELECT subject, failures, toUnixTimestamp64Milli(locked_until) AS locked_until_ms, \
                    toUnixTimestamp64Milli(failed_at) AS failed_at_ms, version \
@@ -135,14 +179,12 @@ impl Lockout {
             }
         }
         let mut wait_ms = 0;
-        for (subject, free) in &subjects {
+        for (subject, rule) in &subjects {
             let state = known.entry(subject.clone()).or_default();
-            if now_ms - state.failed_at_ms > FORGET_MS {
-                state.failures = 0;
-            }
+            state.forget(rule, now_ms);
             if state.locked_until_ms > now_ms {
                 wait_ms = wait_ms.max(state.locked_until_ms - now_ms);
-            } else if state.running > 0 && state.failures + state.running >= *free {
+            } else if state.running > 0 && state.failures + state.running >= rule.free {
                 wait_ms = wait_ms.max(1_000);
             }
         }
@@ -170,14 +212,9 @@ impl Attempt<'_> {
     pub async fn failed(self, warehouse: &Warehouse, now_ms: i64) -> Result<(), WarehouseError> {
         let written: Vec<(String, State)> = {
             let mut known = self.lockout.known.lock();
-            let counted = self.subjects.iter().map(|(subject, free)| {
+            let counted = self.subjects.iter().map(|(subject, rule)| {
                 let state = known.entry(subject.clone()).or_default();
-                state.failures = state.failures.saturating_add(1);
-                state.failed_at_ms = now_ms;
-                state.locked_until_ms = state
-                    .locked_until_ms
-                    .max(now_ms + lock_ms(state.failures, *free));
-                state.version = (state.version + 1).max(u64::try_from(now_ms).unwrap_or(0));
+                state.count(rule, now_ms);
                 (subject.clone(), *state)
             });
             counted.collect()
@@ -225,13 +262,42 @@ async fn write(warehouse: &Warehouse, rows: &[(String, State)]) -> Result<(), Wa
 
 #[cfg(test)]
 mod tests {
-    use super::{ACCOUNT_FREE, LONGEST_LOCK_MS, lock_ms, place};
+    use super::{ACCOUNT, ADDRESS, FORGET_MS, LONGEST_LOCK_MS, State, lock_ms, place};
 
     #[test]
     fn locks_grow_and_end() {
-        let locks: Vec<i64> = (1..=9).map(|n| lock_ms(n, ACCOUNT_FREE)).collect();
+        let locks: Vec<i64> = (1..=9).map(|n| lock_ms(n, ACCOUNT.free)).collect();
         assert_eq!(locks, [0, 0, 0, 0, 5_000, 10_000, 20_000, 40_000, 80_000]);
-        assert_eq!(lock_ms(u32::MAX, ACCOUNT_FREE), LONGEST_LOCK_MS);
+        assert_eq!(lock_ms(u32::MAX, ACCOUNT.free), LONGEST_LOCK_MS);
+    }
+
+    #[test]
+    fn an_office_that_mistypes_now_and_then_is_not_locked() {
+        // A day of one typing error each 61 s.
+        let mut office = State::default();
+        let mut now_ms = 1_800_000_000_000;
+        for _ in 0..1_400 {
+            office.count(&ADDRESS, now_ms);
+            assert_eq!(office.locked_until_ms.max(now_ms), now_ms);
+            now_ms += 61_000;
+        }
+        // Whoever guesses faster than is forgotten is.
+        let mut guesses = 0;
+        while office.locked_until_ms <= now_ms {
+            office.count(&ADDRESS, now_ms);
+            guesses += 1;
+            now_ms += 30_000;
+        }
+        assert!((90..110).contains(&guesses), "{guesses}");
+
+        let mut account = State::default();
+        for _ in 0..ACCOUNT.free {
+            account.count(&ACCOUNT, now_ms);
+            now_ms += FORGET_MS / 2;
+        }
+        assert!(account.locked_until_ms > now_ms - FORGET_MS / 2);
+        account.forget(&ACCOUNT, now_ms + FORGET_MS);
+        assert_eq!(account.failures, 0);
     }
 
     #[test]
