@@ -44,7 +44,8 @@ use utoipa::{Modify, OpenApi};
             figures from those of a slightly longer one."),
         (name = "accounts", description = "The people of an organisation: who they are, what they may do"),
         (name = "feedback", description = "What the desk reads and does. No answer names a device \
-            or a person; each act is in the audit log under the name of who did it."),
+            or a person; each change, each look at a picture and each export is in the audit log \
+            under the name of who did it, reading the words is not."),
         (name = "administration", description = "What an organisation's administrators change"),
         (name = "live", description = "What happens, as it happens"),
         (name = "operation", description = "What operators ask"),

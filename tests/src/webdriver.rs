@@ -16,6 +16,13 @@ use crate::process::{Running, free_address};
 /// How WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// Longest time that the driver takes for an answer. One that never comes, as of a page that went while it was asked, is
+/// asked for again by whoever waits.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Longest time that something is waited for: a few such answers.
+const WAIT: Duration = Duration::from_secs(150);
+
 /// A session with the app.
 pub struct Driver {
     /// Ends the app, too, when it goes.
@@ -93,7 +100,7 @@ impl Driver {
     /// Goes to the window of this label among several.
     ///
     /// # Errors
-    /// When it isn't there after a minute.
+    /// When it isn't there in time.
     pub fn go_to(&self, label: &str) -> Result<()> {
         self.until(&format!("the window {label}"), || {
             let handles = self.get("/window/handles")?;
@@ -239,14 +246,14 @@ impl Driver {
     /// Waits until `get` gives something.
     ///
     /// # Errors
-    /// When it doesn't within a minute; what the window shows is part of the message.
+    /// When it doesn't in time; what the window shows is part of the message.
     pub fn until<T>(&self, what: &str, get: impl Fn() -> Result<Option<T>>) -> Result<T> {
         let begin = Instant::now();
         loop {
             if let Ok(Some(found)) = get() {
                 return Ok(found);
             }
-            if begin.elapsed() > PATIENCE {
+            if begin.elapsed() > WAIT {
                 let shown = self.eval("return document.body.innerText");
                 bail!("waited in vain for {what}; the window shows {shown:?}");
             }
@@ -273,7 +280,12 @@ impl Driver {
             body.to_string()
         };
         let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        // The first starts the app.
+        let deadline = match self.session.is_empty() {
+            true => WAIT,
+            false => ANSWER_DEADLINE,
+        };
+        stream.set_read_timeout(Some(deadline))?;
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

@@ -543,6 +543,7 @@ describe("what Snag knows", () => {
     const { user, calls } = await open("knows");
     await user.click(screen.getByRole("tab", { name: /Who looked/ }));
     expect(await screen.findByText("Looked at your picture")).toBeTruthy();
+    expect(screen.getByText(/Reading your words isn't listed here\./)).toBeTruthy();
     await user.click(screen.getByRole("tab", { name: /^Sent/ }));
     await user.click(await screen.findByRole("button", { name: /Ask the server to forget/ }));
     expect(calls("request_deletion")).toEqual([]);

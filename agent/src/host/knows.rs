@@ -165,7 +165,8 @@ impl Host {
         })
     }
 
-    /// Who looked at what this person said, as the server's audit has it, the newest first.
+    /// Who looked at this person's pictures or changed, answered or deleted what they said, as
+    /// the server's audit has it, the newest first.
     ///
     /// # Errors
     /// Not enrolled, or the server doesn't answer.

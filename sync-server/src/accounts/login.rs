@@ -210,7 +210,8 @@ async fn check(
 /// Logs in: the answer sets the session's cookie.
 ///
 /// A wrong password and an unknown name are answered alike. After five failures in a row
-/// an account is locked, for ever longer; so is an address after fifty.
+/// an account is locked, for ever longer; so is an address after fifty, of which one is
+/// forgotten each minute.
 #[utoipa::path(post, path = "/v1/login", tag = "accounts", request_body = LoginRequest,
     responses((status = 200, body = Me), (status = 400), (status = 401), (status = 403), (status = 413), (status = 415), (status = 429)))]
 pub(super) async fn login(

@@ -239,7 +239,10 @@ async fn all(
     }))
 }
 
-/// Who opened, changed or deleted what this device's person said, the newest first.
+/// Who looked at the pictures of this device's person, or changed, answered or deleted what
+/// they said, the newest first.
+///
+/// Who reads the words alone, in lists, items, threads and exports, is not listed.
 #[utoipa::path(get, path = "/v1/audit/mine", tag = "devices", security(("device" = [])),
     params(
         ("from" = Option<String>, Query, description = "From this day (midnight in UTC) or moment on"),

@@ -178,9 +178,11 @@ impl Filter {
                     }
                 }
                 "q" => {
-                    let q = params::as_text(p, value, Q_CHARS_MAX)?;
-                    if !q.chars().any(|c| c.is_alphanumeric() || !c.is_ascii()) {
-                        let detail = "It takes at least one word.";
+                    let mut q = params::as_text(p, value, Q_CHARS_MAX)?;
+                    // They say how a sign is drawn: the same sign is meant with and without.
+                    q.retain(|c| !['\u{fe0e}', '\u{fe0f}'].contains(&c));
+                    if super::search::words(&q).is_empty() {
+                        let detail = "It takes at least one word, or one emoji.";
                         return Err(ApiError::invalid_parameter(p, detail));
                     }
                     filter.q = Some(q);

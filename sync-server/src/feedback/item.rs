@@ -85,7 +85,7 @@ struct Sizes {
 #[utoipa::path(get, path = "/v1/feedback/{id}", tag = "feedback",
     params(("id" = Uuid, Path, description = "The item")),
     responses((status = 200, body = Whole), (status = 401), (status = 403), (status = 404)),
-    security(("analyst" = [])))]
+    security(("viewer" = [])))]
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
     Viewer(actor): Viewer,

@@ -214,7 +214,7 @@ pub(crate) struct Page {
 /// judged when its page is read.
 #[utoipa::path(get, path = "/v1/feedback", tag = "feedback", params(filter::Filters, Page),
     responses((status = 200, body = Items), (status = 400), (status = 401), (status = 403)),
-    security(("analyst" = [])))]
+    security(("viewer" = [])))]
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
     Viewer(actor): Viewer,

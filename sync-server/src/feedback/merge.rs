@@ -114,8 +114,8 @@ pub(crate) struct MergeRequest {
     into: Uuid,
 }
 
-/// Merges an item into another, of which it is a duplicate. 409 where the other is
-/// merged into this one, or doesn't exist.
+/// Merges an item into another, of which it is a duplicate. 404 where either doesn't
+/// exist; 409 where the other is this one, or is merged into it.
 #[utoipa::path(post, path = "/v1/feedback/{id}/merge", tag = "feedback",
     params(("id" = Uuid, Path, description = "The duplicate")), request_body = MergeRequest,
     responses((status = 200, body = Whole), (status = 400), (status = 401), (status = 403),

@@ -206,7 +206,7 @@ pub(super) async fn of(
 #[utoipa::path(get, path = "/v1/feedback/{id}/thread", tag = "feedback",
     params(("id" = Uuid, Path, description = "The item")),
     responses((status = 200, body = Thread), (status = 401), (status = 403), (status = 404)),
-    security(("analyst" = [])))]
+    security(("viewer" = [])))]
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
     Viewer(actor): Viewer,

@@ -122,6 +122,11 @@ async fn filters_leave_what_a_naive_filter_leaves() {
             "q=%F0%9F%98%80".into(),
             Box::new(|i| has_word(i, "\u{1f600}")),
         ),
+        // Said to be drawn in colours, it is the same.
+        (
+            "q=%F0%9F%98%80%EF%B8%8F".into(),
+            Box::new(|i| has_word(i, "\u{1f600}")),
+        ),
         (
             "q=don%27t".into(),
             Box::new(|i| has_word(i, "don\u{2019}t")),
@@ -255,6 +260,8 @@ async fn wrong_questions_are_refused_by_name() {
         ("cursor=", "cursor"),
         ("colour=red", "colour"),
         ("status=old", "status"),
+        ("q=%25", "q"),
+        ("q=%E2%82%AC", "q"),
     ] {
         let answer = server.get(&format!("/v1/feedback?{query}"), token).await;
         assert_eq!(answer.status, 400, "{query}");

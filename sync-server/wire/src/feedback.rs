@@ -64,15 +64,22 @@ pub struct FeedbackSubmission {
     /// What kind of thing is said.
     pub category: Category,
     /// The person's words: 1 to 10,000 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 10_000))]
     pub description: String,
     /// 1 (bad) to 5 (good).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 5))]
     pub rating: Option<u8>,
     /// At most 20, each of 1 to 40 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(max_items = 20, min_length = 1, max_length = 40)
+    )]
     pub tags: Vec<String>,
     /// The product that the device reports; as in batches.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 64))]
     pub product: String,
     /// What it is about.
     #[serde(default, skip_serializing_if = "Target::is_empty")]
@@ -82,6 +89,7 @@ pub struct FeedbackSubmission {
     pub session: Option<u32>,
     /// The steps before, as far as the person approved them: oldest first, at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub friction_trail: Vec<TrailStep>,
     /// What the program itself added through the local SDK: JSON of at most 64 KiB, its whole
     /// numbers of 64 bits at most.
@@ -89,6 +97,7 @@ pub struct FeedbackSubmission {
     pub app_state: Option<serde_json::Map<String, serde_json::Value>>,
     /// The operating system and its version.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 64))]
     pub os: String,
     /// Width and height of the screen in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,9 +107,11 @@ pub struct FeedbackSubmission {
     pub viewport_size: Option<Size>,
     /// The agent's version.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 64))]
     pub agent_version: String,
     /// Marks that the person drew on the screenshot: at most 200.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 200))]
     pub annotation: Vec<Shape>,
 }
 
@@ -111,12 +122,15 @@ pub struct FeedbackSubmission {
 pub struct Target {
     /// The program, as in records.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 64))]
     pub app: String,
     /// The screen: a label's hash, or a name that the program gave.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub screen: String,
     /// An address, where the program shows one: at most 2,000 characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 2_000))]
     pub url: String,
 }
 
@@ -135,8 +149,10 @@ impl Target {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Size {
     /// Pixels from left to right.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100_000))]
     pub width: u32,
     /// Pixels from top to bottom.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100_000))]
     pub height: u32,
 }
 
@@ -147,17 +163,21 @@ pub struct Size {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TrailStep {
     /// Milliseconds before `created_at`.
+    #[cfg_attr(feature = "openapi", schema(maximum = 2_678_400_000_u64))]
     pub before_ms: u64,
     /// What happened, in words that the person saw: at most 200 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub text: String,
     /// The incident, where the step is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<IncidentKind>,
     /// The program.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 64))]
     pub app: String,
     /// The screen.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub screen: String,
 }
 
@@ -199,6 +219,7 @@ pub enum Shape {
         /// Where they begin.
         at: Point,
         /// At most 200 characters.
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
         text: String,
     },
 }
@@ -210,8 +231,10 @@ pub enum Shape {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Point {
     /// Pixels from the left.
+    #[cfg_attr(feature = "openapi", schema(minimum = -10_000.0, maximum = 100_000.0))]
     pub x: f64,
     /// Pixels from the top.
+    #[cfg_attr(feature = "openapi", schema(minimum = -10_000.0, maximum = 100_000.0))]
     pub y: f64,
 }
 

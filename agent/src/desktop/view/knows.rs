@@ -162,7 +162,7 @@ pub struct SentBatch {
     pub refused: u64,
 }
 
-/// Somebody looked at what this computer sent about its person.
+/// Somebody looked at this person's picture, or changed, answered or deleted what they said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct LookView {
@@ -174,6 +174,6 @@ pub struct LookView {
     pub role: String,
     /// What was done, as the server's audit names it.
     pub action: String,
-    /// The submission that was looked at.
+    /// The submission that it was done with.
     pub feedback: String,
 }

@@ -95,7 +95,8 @@ impl Client {
     }
 }
 
-/// Who looked at what this device's person said, the newest first.
+/// Who looked at the pictures of this device's person or changed, answered or deleted what
+/// they said, the newest first.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Looks {
     /// The acts.

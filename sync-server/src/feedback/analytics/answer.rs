@@ -45,10 +45,10 @@ pub(crate) struct Began {
     /// The period's beginning with its zone's offset, as RFC 3339. The first and the last
     /// period of the span count only what lies in the span.
     #[schema(format = DateTime)]
-    period: String,
+    pub(super) period: String,
     /// The day of `period` in its zone, as `YYYY-MM-DD`.
     #[schema(format = Date)]
-    date: String,
+    pub(super) date: String,
 }
 
 impl Began {

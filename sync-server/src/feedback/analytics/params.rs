@@ -50,7 +50,7 @@ pub(crate) struct Common {
     #[param(min_length = 1, max_length = 64)]
     app: Option<String>,
     /// Only this screen: as it was submitted.
-    #[param(min_length = 1, max_length = 256)]
+    #[param(min_length = 1, max_length = 200)]
     screen: Option<String>,
     /// Only this version of the agent.
     #[param(min_length = 1, max_length = 64)]

@@ -21,8 +21,14 @@ const TAKEN: [&str; 4] = ["period", "date", "total", "other"];
 /// One period.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SeriesItem {
-    #[serde(flatten)]
-    began: Began,
+    // Not `Began` flattened: what else an item may have would be said of these, too.
+    /// The period's beginning with its zone's offset, as RFC 3339. The first and the last
+    /// period of the span count only what lies in the span.
+    #[schema(format = DateTime)]
+    period: String,
+    /// The day of `period` in its zone, as `YYYY-MM-DD`.
+    #[schema(format = Date)]
+    date: String,
     /// All of the period.
     total: u64,
     /// Those that have no series of their own.
@@ -138,8 +144,10 @@ fn items(
         let (total, other, counts) = found
             .remove(&at.timestamp().as_millisecond())
             .unwrap_or_else(|| (0, 0, vec![0; keys.len()]));
+        let Began { period, date } = Began::at(at);
         SeriesItem {
-            began: Began::at(at),
+            period,
+            date,
             total,
             other,
             series: keys.iter().cloned().zip(counts).collect(),

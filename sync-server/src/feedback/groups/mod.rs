@@ -160,7 +160,7 @@ pub(crate) struct GroupsParams {
     #[param(min_length = 1, max_length = 64)]
     app: Option<String>,
     /// Only this screen: as it was submitted.
-    #[param(min_length = 1, max_length = 256)]
+    #[param(min_length = 1, max_length = 200)]
     screen: Option<String>,
     /// `size` (the largest first) unless given, or `recent` (the newest first).
     #[param(inline)]

@@ -33,7 +33,7 @@ use crate::{ApiError, AppState, audit};
         (status = 403),
         (status = 404),
     ),
-    security(("analyst" = []))
+    security(("viewer" = []))
 )]
 pub async fn get(
     State(state): State<Arc<AppState>>,
@@ -68,7 +68,7 @@ pub async fn get(
         (status = 403),
         (status = 404),
     ),
-    security(("analyst" = []))
+    security(("viewer" = []))
 )]
 pub async fn get_thumbnail(
     State(state): State<Arc<AppState>>,

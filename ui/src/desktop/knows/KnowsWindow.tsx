@@ -323,7 +323,10 @@ export function KnowsWindow({ overview }: WindowProps) {
           {unsaid(looked.problem)}
           {looked.value && (
             <>
-              <p className="lead">{looked.value.length === 0 ? t("knows.looked_empty") : t("knows.looked_text")}</p>
+              <p className="lead">
+                {looked.value.length === 0 ? t("knows.looked_empty") : t("knows.looked_text")}{" "}
+                {t("knows.looked_unlisted")}
+              </p>
               {looked.value.length > 0 && (
                 <table className="table">
                   <thead>

@@ -482,7 +482,7 @@ export const looked = (): LookView[] => [
     at: at(13, 57),
     actor: "user:mara.lindt",
     role: "analyst",
-    action: "feedback.read",
+    action: "feedback.update",
     feedback: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a10",
   },
 ];
