@@ -296,8 +296,8 @@ async fn told_since(server: &Server, last: &str) -> (String, String) {
         let bytes = bytes.expect("no end").expect("bytes");
         text.push_str(std::str::from_utf8(&bytes).expect("ASCII"));
     }
-    let ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
-    let last = ids.last().expect("an id").to_owned();
+    let mut ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
+    let last = ids.next_back().expect("an id").to_owned();
     (text, last)
 }
 
