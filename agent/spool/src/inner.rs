@@ -3,7 +3,7 @@
 //! **Invariant:** the ledger in memory is the one on disk. It is changed on a copy,
 //! which takes its place once the commit that carries it is stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -39,6 +39,9 @@ pub(crate) struct Inner {
     pub(crate) mirrored: Instant,
     /// Records up to here are on their way to the server, and the quota leaves them.
     pub(crate) leased_through: Option<u64>,
+    /// What is to be removed once it is known that it didn't arrive, and the reason. In memory only: a process that
+    /// ends before that sends it again.
+    pub(crate) doomed: Option<(String, BTreeSet<u64>)>,
     /// An append failed and may be on disk nevertheless: its records are taken out
     /// as the spool is opened again, because the caller still has them.
     pub(crate) append_in_doubt: bool,
@@ -63,6 +66,7 @@ impl Inner {
             },
             mirrored: Instant::now(),
             leased_through: None,
+            doomed: None,
             append_in_doubt: false,
             journal_pruned: None,
             reports: Vec::new(),
@@ -260,6 +264,10 @@ impl Inner {
         let mut changes = Vec::new();
         let mut letters = BTreeMap::new();
         let dead_letters_max = self.options.dead_letters_max;
+        // Nobody keeps for a person what they deleted.
+        let doomed = self.doomed.as_ref().map(|(_, seqs)| seqs.clone());
+        let is_doomed = |seq| doomed.as_ref().is_some_and(|seqs| seqs.contains(&seq));
+        let mut rejected = 0;
         self.read(|store| {
             for (tree, class) in CLASSES {
                 store.scan(tree, |key, value| {
@@ -273,7 +281,11 @@ impl Inner {
                     let records = decode(value)?;
                     let split = records.partition_point(|record| record.seq <= through);
                     for record in &records[..split] {
-                        if let Some(reason) = reasons.get(&record.seq) {
+                        let Some(reason) = reasons.get(&record.seq) else {
+                            continue;
+                        };
+                        rejected += 1;
+                        if !is_doomed(record.seq) {
                             letters.insert(record.seq, letter::encode(record, reason));
                         }
                     }
@@ -287,7 +299,7 @@ impl Inner {
                     Ok(true)
                 })?;
             }
-            ledger.drop_records("rejected", letters.len() as u64);
+            ledger.drop_records("rejected", rejected);
             ledger.dead += letters.len() as u64;
             for (seq, letter) in letters {
                 changes.push(Change::Put(Tree::Dead, chunk_key(seq), letter));
@@ -311,9 +323,13 @@ impl Inner {
             });
             Ok(())
         })?;
-        self.leased_through = None;
         self.commit(ledger, changes)?;
+        self.leased_through = None;
         self.mirror(false);
+        if let Err(error) = self.remove_doomed() {
+            // What was settled is; this is tried again before the next is sent.
+            tracing::warn!(%error, "what was to be removed is still there");
+        }
         Ok(())
     }
 

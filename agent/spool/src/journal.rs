@@ -11,7 +11,7 @@ use snag_wire::{EventKind, Record};
 use crate::codec::{self, Item};
 use crate::inner::Inner;
 use crate::keys::{CLASSES, chunk_key, decode};
-use crate::record::{NewRecord, StoredRecord, Waiting};
+use crate::record::{NewRecord, Removed, StoredRecord, Waiting};
 use crate::store::{Change, Store, Tree};
 use crate::{Spool, SpoolError};
 
@@ -193,25 +193,57 @@ impl Spool {
     }
 
     /// Removes records that wait, and their copies: those named, or all. They count as dropped for `reason`; their
-    /// numbers are given to no other. What is on its way to the server already stays, and leaves. Returns how many
-    /// were removed.
+    /// numbers are given to no other. What is on its way to the server already stays until that is over, and is
+    /// removed then where it didn't arrive.
     ///
     /// # Errors
     /// Nothing was removed.
-    pub fn remove(&self, seqs: Option<&BTreeSet<u64>>, reason: &str) -> Result<u64, SpoolError> {
-        let mut inner = self.inner.lock();
-        let mut ledger = inner.ready()?.clone();
-        let leased_through = inner.leased_through.unwrap_or(0);
+    pub fn remove(
+        &self,
+        seqs: Option<&BTreeSet<u64>>,
+        reason: &str,
+    ) -> Result<Removed, SpoolError> {
+        let removed = self.inner.lock().remove(seqs, reason)?;
+        self.changed();
+        Ok(removed)
+    }
+}
+
+impl Inner {
+    /// Removes what was to be removed while it was on its way, and didn't arrive as far as is known.
+    pub(crate) fn remove_doomed(&mut self) -> Result<(), SpoolError> {
+        self.leased_through = None;
+        let Some((reason, seqs)) = self.doomed.clone() else {
+            return Ok(());
+        };
+        self.remove(Some(&seqs), &reason)?;
+        self.doomed = None;
+        Ok(())
+    }
+
+    fn remove(
+        &mut self,
+        seqs: Option<&BTreeSet<u64>>,
+        reason: &str,
+    ) -> Result<Removed, SpoolError> {
+        let mut ledger = self.ready()?.clone();
+        let leased_through = self.leased_through.unwrap_or(0);
         let mut changes = Vec::new();
         let mut removed = BTreeSet::new();
-        inner.read(|store| {
+        let mut leaving = BTreeSet::new();
+        self.read(|store| {
             for (tree, class) in CLASSES {
                 store.scan(tree, |key, value| {
                     let records = decode(value)?;
-                    let goes = |record: &StoredRecord| {
-                        record.seq > leased_through
-                            && seqs.is_none_or(|seqs| seqs.contains(&record.seq))
-                    };
+                    let named =
+                        |record: &StoredRecord| seqs.is_none_or(|seqs| seqs.contains(&record.seq));
+                    let goes = |record: &StoredRecord| record.seq > leased_through && named(record);
+                    leaving.extend(
+                        records
+                            .iter()
+                            .filter(|record| record.seq <= leased_through && named(record))
+                            .map(|record| record.seq),
+                    );
                     let kept: Vec<&StoredRecord> =
                         records.iter().filter(|record| !goes(record)).collect();
                     if kept.len() == records.len() {
@@ -239,13 +271,19 @@ impl Spool {
             }
             Ok(())
         })?;
-        let count = removed.len() as u64;
-        ledger.drop_records(reason, count);
-        inner.commit(ledger, changes)?;
-        inner.leave_nothing_behind();
-        inner.mirror(true);
-        drop(inner);
-        self.changed();
-        Ok(count)
+        let told = Removed {
+            removed: removed.len() as u64,
+            leaving: leaving.len() as u64,
+        };
+        ledger.drop_records(reason, told.removed);
+        self.commit(ledger, changes)?;
+        if !leaving.is_empty() {
+            let doomed = self.doomed.get_or_insert_default();
+            reason.clone_into(&mut doomed.0);
+            doomed.1.append(&mut leaving);
+        }
+        self.leave_nothing_behind();
+        self.mirror(true);
+        Ok(told)
     }
 }

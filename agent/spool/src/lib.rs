@@ -47,7 +47,7 @@ mod value;
 
 pub use error::SpoolError;
 pub use options::{OpenReport, SetAside, SpoolOptions};
-pub use record::{DeadLetter, NewRecord, Place, Refusal, StoredRecord, Waiting};
+pub use record::{DeadLetter, NewRecord, Place, Refusal, Removed, StoredRecord, Waiting};
 pub use spool::Spool;
 
 /// The version of what is on disk.

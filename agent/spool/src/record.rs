@@ -122,3 +122,12 @@ impl Waiting {
         self.events + self.kept
     }
 }
+
+/// What became of records that were to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Removed {
+    /// Removed.
+    pub removed: u64,
+    /// On their way at that moment.
+    pub leaving: u64,
+}

@@ -165,6 +165,7 @@ impl Spool {
     /// When the spool can't be read.
     pub fn peek(&self, max_records: usize) -> Result<Vec<StoredRecord>, SpoolError> {
         let mut inner = self.inner.lock();
+        inner.remove_doomed()?;
         let mut records = inner.read(|store| {
             let mut records = Vec::new();
             for tree in [Tree::Events, Tree::Kept] {
@@ -189,9 +190,15 @@ impl Spool {
         Ok(records)
     }
 
-    /// Gives up what the last [`peek`](Self::peek) took, for the quota to have.
-    pub fn release(&self) {
-        self.inner.lock().leased_through = None;
+    /// Gives up what the last [`peek`](Self::peek) took, for the quota to have, and for whoever wanted it removed
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// What was to be removed is still there; the next `peek` removes it.
+    pub fn release(&self) -> Result<(), SpoolError> {
+        self.inner.lock().remove_doomed()?;
+        self.changed();
+        Ok(())
     }
 
     /// The server has every record up to and including `through`, except those it

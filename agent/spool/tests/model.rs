@@ -108,7 +108,7 @@ impl Model {
 
     fn compare(&self, spool: &Spool) {
         let stored = spool.peek(usize::MAX).unwrap();
-        spool.release();
+        spool.release().unwrap();
         let seqs: Vec<u64> = stored.iter().map(|record| record.seq).collect();
         assert_eq!(seqs, self.waiting.keys().copied().collect::<Vec<_>>());
         for (stored, new) in stored.iter().zip(self.waiting.values()) {
@@ -175,7 +175,7 @@ fn run(calls: Vec<Call>, quota_bytes: u64) {
                 assert_eq!(seqs, expected);
                 let settled = &seqs[..seqs.len() * usize::from(share) / 255];
                 let Some(through) = settled.last() else {
-                    spool.release();
+                    spool.release().unwrap();
                     continue;
                 };
                 let refusals: Vec<Refusal> = settled

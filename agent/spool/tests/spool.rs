@@ -173,7 +173,7 @@ fn over_the_quota_the_oldest_events_go_first_and_are_counted() {
             assert_eq!(waiting.kept, kept);
         }
         let stored = spool.peek(usize::MAX).unwrap();
-        spool.release();
+        spool.release().unwrap();
         assert!(stored.windows(2).all(|pair| pair[0].seq < pair[1].seq));
         assert_eq!(stored.last().unwrap().at_ms / 1_000, round);
     }
@@ -385,7 +385,8 @@ fn a_person_deletes_what_waits() {
     spool.append(&records, None).unwrap();
     let copies = spool.journal_times().unwrap().len();
     let some = [1, 4, 128, 129, 300, 999].into();
-    assert_eq!(spool.remove(Some(&some), "deleted_by_person").unwrap(), 5);
+    let gone = spool.remove(Some(&some), "deleted_by_person").unwrap();
+    assert_eq!((gone.removed, gone.leaving), (5, 0));
     assert_eq!(spool.waiting().records(), 295);
     assert_eq!(
         spool.journal_times().unwrap().len(),
@@ -412,7 +413,8 @@ fn a_person_deletes_what_waits() {
     // What is on its way stays.
     let leased = spool.peek(10).unwrap();
     let through = leased.last().unwrap().seq;
-    assert_eq!(spool.remove(None, "deleted_by_person").unwrap(), 285);
+    let gone = spool.remove(None, "deleted_by_person").unwrap();
+    assert_eq!((gone.removed, gone.leaving), (285, 10));
     assert_eq!(spool.list(0, usize::MAX).unwrap().len(), 10);
     spool.settle(through, &[]).unwrap();
     assert_eq!(spool.waiting().records(), 0);
@@ -430,6 +432,50 @@ fn a_person_deletes_what_waits() {
         "no number twice"
     );
     assert_eq!(spool.drops()[0].count, 290);
+}
+
+#[test]
+fn what_was_on_its_way_and_did_not_arrive_is_removed_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = open(dir.path());
+    spool.append(&mixed(10), None).unwrap();
+    spool.peek(6).unwrap();
+    let gone = spool.remove(None, "deleted_by_person").unwrap();
+    assert_eq!((gone.removed, gone.leaving), (4, 6));
+    assert_eq!(spool.waiting().records(), 6);
+    // No answer came.
+    spool.release().unwrap();
+    assert_eq!(spool.waiting().records(), 0);
+    assert_eq!(spool.drops()[0].count, 10);
+
+    // A part arrived, and one of it was refused: nobody keeps that one, either.
+    spool.append(&mixed(10), None).unwrap();
+    let on_its_way = spool.peek(6).unwrap();
+    let first = on_its_way[0].seq;
+    let named = [first, first + 5, first + 9].into();
+    let gone = spool.remove(Some(&named), "deleted_by_person").unwrap();
+    assert_eq!((gone.removed, gone.leaving), (1, 2));
+    let refused = [Refusal {
+        seq: first,
+        code: "invalid".into(),
+        message: "no".into(),
+    }];
+    spool.settle(first + 2, &refused).unwrap();
+    let left: Vec<u64> = spool.list(0, 99).unwrap().iter().map(|r| r.seq).collect();
+    assert_eq!(
+        left,
+        [first + 3, first + 4, first + 6, first + 7, first + 8]
+    );
+    assert!(spool.dead_letters(0, 9).unwrap().is_empty());
+    let drops = spool.drops();
+    let count = |reason: &str| {
+        drops
+            .iter()
+            .find(|drop| drop.reason == reason)
+            .unwrap()
+            .count
+    };
+    assert_eq!((count("deleted_by_person"), count("rejected")), (12, 1));
 }
 
 /// The files of a spool that hold these bytes.
@@ -470,7 +516,8 @@ fn what_is_removed_is_in_no_file_and_all_else_stays() {
     assert_eq!(
         spool
             .remove(Some(&[seq].into()), "deleted_by_person")
-            .unwrap(),
+            .unwrap()
+            .removed,
         1
     );
     assert_eq!(
@@ -486,7 +533,8 @@ fn what_is_removed_is_in_no_file_and_all_else_stays() {
     assert_eq!(
         spool
             .remove(Some(&[first].into()), "deleted_by_person")
-            .unwrap(),
+            .unwrap()
+            .removed,
         0
     );
     let end = spool.waiting().next_seq;

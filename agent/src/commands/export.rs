@@ -21,7 +21,7 @@ pub fn run(paths: &Paths) -> Result<()> {
     for record in spool.peek(waiting)? {
         writeln!(out, "{}", json!({"waiting": shown(&record)?}))?;
     }
-    spool.release();
+    spool.release()?;
     let mut after = 0;
     loop {
         let letters = spool.dead_letters(after, 1_000)?;

@@ -60,10 +60,7 @@ impl Worker {
         let result = self
             .on_spool(move |spool| match settled {
                 Some(settled) => settled.keep(spool, last),
-                None => {
-                    spool.release();
-                    Ok(())
-                }
+                None => spool.release(),
             })
             .await;
         if let Err(error) = result {
@@ -103,7 +100,7 @@ impl Worker {
                 self.failed(trouble, why);
                 (Sent::Retry { after_ms }, None)
             }
-            Err(CallError::TooLarge) => {
+            Err(CallError::TooLarge { .. }) => {
                 let records = seqs.len();
                 (Sent::TooLarge { records }, None)
             }
