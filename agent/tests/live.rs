@@ -158,7 +158,12 @@ async fn agent(folder: &Path) {
         .await
         .unwrap()
         .unwrap();
-    let HostEvent::Ask { occasion, app } = asked else {
+    let HostEvent::Ask {
+        occasion,
+        app,
+        found,
+    } = asked
+    else {
         panic!("{asked:?}")
     };
     assert_eq!(occasion.incident, Some(IncidentKind::RageClick));
@@ -169,6 +174,7 @@ async fn agent(folder: &Path) {
         Opening {
             occasion: Some(occasion),
             app: Some(app),
+            found: Some(found),
             ..Opening::default()
         },
     )
@@ -266,6 +272,11 @@ async fn form(host: &Host, paths: &Paths, opening: Opening) {
     let begun = Instant::now();
     let form = host.feedback_open(opening).await;
     let opened_ms = begun.elapsed().as_millis();
+    let [finding] = form.draft.steps.as_slice() else {
+        panic!("what was found is attached: {:?}", form.draft.steps)
+    };
+    assert_eq!(finding.incident, Some(IncidentKind::RageClick));
+    assert!(form.steps.contains(finding) && form.steps.len() > 1);
     let view = form.picture.expect("a picture");
     let shown = host.feedback_picture(&view.id).unwrap();
     let shown_ms = begun.elapsed().as_millis();

@@ -264,6 +264,31 @@ async fn a_form_that_the_person_put_nothing_into_takes_what_is_asked_next() {
     host.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_says_nothing_holds_nothing_open_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, access) = start(folder.path()).await;
+    let good = request(&access, "/v1/event", "", r#"{"name": "step"}"#);
+    tokio::task::spawn_blocking(move || {
+        let connect = || TcpStream::connect(("127.0.0.1", access.port)).unwrap();
+        let mut silent: Vec<TcpStream> = (0..100).map(|_| connect()).collect();
+        // Half a head is no more than none.
+        silent[0].write_all(b"POST /v1/event HTTP/1.1\r\n").unwrap();
+        let answer = raw(access.port, &good);
+        assert_eq!(status(&answer), 202, "{answer}");
+        for mut stream in silent {
+            stream
+                .set_read_timeout(Some(Duration::from_secs(60)))
+                .unwrap();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).expect("it was closed");
+        }
+    })
+    .await
+    .unwrap();
+    host.stop().await;
+}
+
 /// The examples of a language, as they stand in the manual.
 fn examples(language: &str) -> Vec<String> {
     let manual = include_str!("../SDK.md");

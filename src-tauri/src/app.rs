@@ -35,6 +35,9 @@ const HOST_DEADLINE: Duration = Duration::from_secs(10);
 /// How often words like "2 minutes ago" are looked at again.
 const WORDS_EVERY: Duration = Duration::from_secs(30);
 
+/// How long a session that has just begun may take to show its tray.
+const TRAY_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Set by a WebDriver, whose session begins with a window.
 const AUTOMATION: &str = "TAURI_WEBVIEW_AUTOMATION";
 
@@ -343,6 +346,20 @@ fn say_in_tray(app: &App, overview: &Overview, language_changed: bool) {
     });
 }
 
+/// Nothing shows that it captures, and nobody asked for a window: that is said, unless the session was only slower than
+/// Snag.
+fn tell_if_no_tray(app: &Arc<App>) {
+    let runtime = app.runtime.clone();
+    let app = Arc::clone(app);
+    runtime.spawn(async move {
+        tokio::time::sleep(TRAY_PATIENCE).await;
+        let looked = tokio::task::spawn_blocking(surroundings::has_tray).await;
+        if matches!(looked, Ok(false)) {
+            notices::no_tray(&app);
+        }
+    });
+}
+
 /// What the first start of a session opens. One by the session itself opens nothing: nobody asked.
 fn open_at_start(app: &Arc<App>, host: &Host, has_tray: bool) {
     let request = &app.start.request;
@@ -353,6 +370,8 @@ fn open_at_start(app: &Arc<App>, host: &Host, has_tray: bool) {
         if matches!(capture, CaptureState::NotAcknowledged) {
             let wider = host.first_run().is_ok_and(|page| !page.widened.is_empty());
             notices::reads_first(app, host, wider);
+        } else if !has_tray {
+            tell_if_no_tray(app);
         }
     } else if matches!(capture, CaptureState::NotAcknowledged) {
         open(app, Window::FirstRun);

@@ -34,13 +34,20 @@ pub fn set(app: &App, wanted: bool) -> Result<(), Sentence> {
 
 /// At the start: the setting is what holds, once the person has read the first page. A folder of its own is a
 /// trial, which leaves the session as it is until the person says otherwise; and an entry that is there stays as the
-/// session's own settings left it, which may have switched it off.
+/// session's own settings left it, which may have switched it off, unless IT says that it starts.
 pub fn follow_setting(app: &Arc<App>, host: &Host) {
     if !follows(&app.start, host) {
         return;
     }
-    let wanted = host.settings().autostart.value;
-    let is_there = || path(&app.start).is_ok_and(|path| path.exists());
+    let setting = host.settings().autostart;
+    let wanted = setting.value;
+    let is_locked = setting.locked_by.is_some();
+    let is_there = || {
+        path(&app.start).is_ok_and(|path| match is_locked {
+            true => starts(&path, &entry_of(&app.start)),
+            false => path.exists(),
+        })
+    };
     if !(wanted && is_there())
         && let Err(sentence) = set(app, wanted)
     {

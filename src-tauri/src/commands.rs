@@ -97,6 +97,7 @@ pub async fn answer(app: &Arc<App>, command: &str, arguments: &[u8]) -> Result<A
             feedback::opened(app).await;
             json(&host.feedback_form()?)
         }
+        "feedback_anew" => json(&host.feedback_anew().await),
         "feedback_sources" => json(&host.feedback_sources().await?),
         "feedback_retake" => {
             let source: String = given.take("source")?;
@@ -123,10 +124,23 @@ pub async fn answer(app: &Arc<App>, command: &str, arguments: &[u8]) -> Result<A
             said(host, move |host| host.feedback_send(&draft)).await
         }
         "feedback_discard" => said(host, Host::feedback_discard).await,
+        "feedback_kept" => {
+            let id = given.take("id")?;
+            said(host, move |host| host.feedback_kept(id)).await
+        }
+        "feedback_kept_picture" => {
+            let id = given.take("id")?;
+            let picture = on_disk(host, move |host| host.feedback_kept_picture(id));
+            picture.await.map(Answered::Bytes)
+        }
         "conversations" => said(host, |host| Ok(host.conversations())).await,
         "conversation_read" => {
             let id = given.take("id")?;
             said(host, move |host| host.conversation_read(id)).await
+        }
+        "conversation_delete" => {
+            let id = given.take("id")?;
+            said(host, move |host| host.conversation_delete(id)).await
         }
         "knows_day" => {
             let date: Option<String> = given.take("date")?;
@@ -144,10 +158,7 @@ pub async fn answer(app: &Arc<App>, command: &str, arguments: &[u8]) -> Result<A
         "knows_looked" => json(&host.knows_looked().await?),
         "delete_waiting" => {
             let seqs: Option<Vec<u64>> = given.take("seqs")?;
-            said(host, move |host| {
-                host.delete_waiting(seqs.as_deref()).map(drop)
-            })
-            .await
+            said(host, move |host| host.delete_waiting(seqs.as_deref())).await
         }
         "delete_refused" => said(host, Host::delete_refused).await,
         "delete_day" => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use snag_agent::desktop::view::{Occasion, Sentence};
-use snag_agent::host::{Host, HostEvent, Opening};
+use snag_agent::host::{FoundSteps, Host, HostEvent, Opening};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::{self, App};
@@ -55,7 +55,8 @@ fn tell(app: &Arc<App>, host: &Host, event: HostEvent) {
         HostEvent::Ask {
             occasion,
             app: name,
-        } => ask(app, host, occasion, name),
+            found,
+        } => ask(app, host, occasion, name, found),
         HostEvent::OpenFeedback => feedback::open(app, host.take_opening()),
         HostEvent::FeedbackKept { why } => show(
             app,
@@ -70,11 +71,17 @@ fn tell(app: &Arc<App>, host: &Host, event: HostEvent) {
             },
             |app, _| app::open(app, Window::Conversations),
         ),
-        HostEvent::FeedbackSent { .. } => show(
+        HostEvent::FeedbackSent {
+            picture_refused, ..
+        } => show(
             app,
             Notice {
                 title: words.say("notify.sent_title", &[]),
-                body: words.say("notify.sent_body", &[("organisation", &organisation)]),
+                body: if picture_refused {
+                    words.say("notify.sent_without_picture", &[])
+                } else {
+                    words.say("notify.sent_body", &[("organisation", &organisation)])
+                },
                 buttons: Vec::new(),
             },
             |app, _| app::open(app, Window::Conversations),
@@ -103,7 +110,7 @@ fn tell(app: &Arc<App>, host: &Host, event: HostEvent) {
 }
 
 /// Asks once, and takes no for an answer.
-fn ask(app: &Arc<App>, host: &Host, occasion: Occasion, name: String) {
+fn ask(app: &Arc<App>, host: &Host, occasion: Occasion, name: String, found: FoundSteps) {
     let words = app.words();
     let host = host.clone();
     let named: [(&str, &str); 1] = [("app", &name)];
@@ -121,6 +128,7 @@ fn ask(app: &Arc<App>, host: &Host, occasion: Occasion, name: String) {
             let opening = Opening {
                 occasion: Some(occasion),
                 app: Some(name),
+                found: Some(found),
                 ..Opening::default()
             };
             feedback::open(app, opening);
@@ -177,9 +185,9 @@ pub fn no_tray(app: &Arc<App>) {
     let notice = Notice {
         title: words.say("notify.no_tray_title", &[]),
         body: words.say("notify.no_tray_body", &[]),
-        buttons: Vec::new(),
+        buttons: vec![(DEFAULT, words.say("notify.open", &[]))],
     };
-    show(app, notice, |_, _| {});
+    show(app, notice, |app, _| app::open(app, Window::Knows));
 }
 
 /// What was asked for outside of a window didn't work.

@@ -29,6 +29,7 @@ fn export(folder: &Path) {
         FeedbackPreview,
         Conversation,
         Day,
+        Deleted,
         RecordPage,
         SentBatch,
         LookView,

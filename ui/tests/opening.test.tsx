@@ -1,5 +1,5 @@
 /** How the form opens: the text field first, the rest after; and what reaches it while it is open. */
-import { fireEvent, screen, waitFor } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
 import type { Draft, FeedbackForm } from "../src/ipc/bindings";
@@ -241,5 +241,135 @@ describe("a new occasion that reaches the open form", () => {
       expect(drafts(calls("feedback_save_draft")).at(-1)).toMatchObject({ id, description: "my words", hidden: [] }),
     );
     expect(field().value).toBe("my words");
+  });
+});
+
+describe("a draft that was left", () => {
+  const anew = () => screen.getByRole("button", { name: "Start a new one" });
+  /** Makes Rust begin another form only when told to. */
+  const slowly = async ({ demo }: { demo: Demo }) => {
+    const { invoke } = demo.transport;
+    let begin: () => void = () => undefined;
+    const waiting = new Promise<void>((done) => (begin = done));
+    demo.transport.invoke = async (command, args) => {
+      if (command === "feedback_anew") await waiting;
+      return invoke(command, args);
+    };
+    return () => act(async () => begin());
+  };
+
+  it.each([
+    ["en", /^Your draft of Fri, Nov 20, 04:20.PM\. If you start a new one, it is kept for later\./],
+    ["de", /^Ihr Entwurf vom Fr\., 20\. Nov\., 16:20\. Wenn Sie neu beginnen, bleibt er für später aufgehoben\./],
+  ] as const)("says of when it is, and what becomes of it, %s", async (language, words) => {
+    await open("feedback", "left", language);
+    expect(document.querySelector(".left-draft")?.textContent).toMatch(words);
+  });
+
+  it("isn't spoken of where it is none", async () => {
+    await open("feedback");
+    expect(screen.queryByRole("button", { name: "Start a new one" })).toBeNull();
+  });
+
+  it("is kept with all that was typed before another is begun", async () => {
+    const { user, demo, calls } = await open("feedback", "left");
+    await user.type(field(), " be longer");
+    await user.click(anew());
+    await waitFor(() => expect(field().value).toBe(""));
+    const order = demo.calls.map((call) => call.command);
+    expect(order.lastIndexOf("feedback_save_draft")).toBeLessThan(order.indexOf("feedback_anew"));
+    expect(drafts(calls("feedback_save_draft")).at(-1)?.description).toBe("The list of suppliers could be longer");
+    await pause(SAVE_AFTER_MS + 50);
+    expect(demo.calls.map((call) => call.command).lastIndexOf("feedback_save_draft")).toBe(
+      order.lastIndexOf("feedback_save_draft"),
+    );
+    expect(screen.getAllByRole("status").some((one) => /kept for later/.test(one.textContent ?? ""))).toBe(true);
+  });
+
+  it("makes room for one that is as if just opened", async () => {
+    const { user, calls, demo } = await open("feedback", "left");
+    const before = field();
+    (await screen.findByRole("application")).focus();
+    await user.keyboard("x{Enter}");
+    await waitFor(() => expect(drafts(calls("feedback_save_draft")).at(-1)?.hidden).toHaveLength(1));
+    await user.click(screen.getByRole("button", { name: "Show the steps" }));
+    await user.click(screen.getByRole("checkbox", { name: /Error$/ }));
+    await user.type(screen.getByRole("textbox", { name: "Tags" }), "late");
+    await user.click(screen.getByRole("button", { name: "Send" }));
+    await user.click(anew());
+    await waitFor(() => expect(field()).not.toBe(before));
+    await whole();
+    expect(field().value).toBe("");
+    expect(document.activeElement).toBe(field());
+    expect(screen.queryByRole("button", { name: "Start a new one" })).toBeNull();
+    expect(screen.queryByRole("alert")).toBeNull();
+    expect(screen.queryByText("late")).toBeNull();
+    expect(await screen.findByRole("button", { name: "Undo" })).toHaveProperty("disabled", true);
+    expect(screen.getByRole("button", { name: "Show the steps" }).getAttribute("aria-expanded")).toBe("false");
+    expect(screen.getByRole("checkbox", { name: "Attach the last minute (7 steps)" })).toHaveProperty("checked", false);
+    await waitFor(() => expect(calls("feedback_picture").at(-1)).toEqual({ id: demo.form.picture?.id }));
+    expect(demo.form.picture?.id).not.toBe("picture-1");
+    // What is written now is the new one's.
+    await user.keyboard("fresh");
+    await waitFor(() =>
+      expect(drafts(calls("feedback_save_draft")).at(-1)).toMatchObject({
+        id: demo.form.draft.id,
+        description: "fresh",
+        hidden: [],
+        tags: [],
+      }),
+    );
+  });
+
+  it("stays, with the focus where it was, where no other can be begun", async () => {
+    const { user, demo, calls } = await open("feedback", "left");
+    demo.fail("feedback_anew", { key: "problem.too_many_waiting", values: { limit: "50" } });
+    await user.click(anew());
+    expect((await screen.findByText(/50 messages wait here already/)).closest("[role=alert]")).toBeTruthy();
+    expect(field().value).toBe("The list of suppliers could");
+    expect(document.activeElement).toBe(anew());
+    expect(document.querySelector("[inert]")).toBeNull();
+    await user.type(field(), "!");
+    await waitFor(() => expect(drafts(calls("feedback_save_draft")).at(-1)?.description).toMatch(/could!$/));
+  });
+
+  it("stays where it can't be kept, and is tried again", async () => {
+    const { user, demo, calls } = await open("feedback", "left");
+    let isFull = true;
+    demo.answer("feedback_save_draft", () => {
+      if (isFull) throw { key: "problem.disk_full", values: {} };
+    });
+    await user.type(field(), "!");
+    await screen.findByText(/disk is full/);
+    await user.click(anew());
+    await waitFor(() => expect(document.querySelector("[inert]")).toBeNull());
+    expect(calls("feedback_anew")).toEqual([]);
+    expect(screen.getAllByText(/disk is full/)).toHaveLength(1);
+    isFull = false;
+    await user.click(anew());
+    await waitFor(() => expect(field().value).toBe(""));
+    expect(drafts(calls("feedback_save_draft")).at(-1)?.description).toBe("The list of suppliers could!");
+  });
+
+  it("takes nothing more once another is on its way", async () => {
+    const opened = await open("feedback", "left");
+    const begin = await slowly(opened);
+    const { user, demo, calls } = opened;
+    await user.type(field(), "!");
+    await user.click(anew());
+    expect(screen.getByRole("main").hasAttribute("inert")).toBe(true);
+    // Rust's form is the other one already, and an occasion reaches it.
+    demo.form.draft = { ...demo.form.draft, id: "0193f0aa-0000-7000-8000-000000000001", description: "" };
+    demo.emit("feedback-form", null);
+    await user.keyboard("{Control>}{Enter}{/Control}{Alt>}[Digit4]{/Alt}{Escape}");
+    await pause(SAVE_AFTER_MS + 50);
+    expect(calls("feedback_send")).toEqual([]);
+    expect(demo.closed()).toBe(false);
+    await begin();
+    await waitFor(() => expect(field().value).toBe(""));
+    const ids = drafts(calls("feedback_save_draft")).map((draft) => draft.id);
+    expect(new Set(ids).size).toBe(1);
+    expect(ids[0]).not.toBe("0193f0aa-0000-7000-8000-000000000001");
+    expect(screen.queryByRole("radio", { checked: true })).toBeNull();
   });
 });

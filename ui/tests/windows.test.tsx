@@ -1,9 +1,15 @@
-import { act, screen, waitFor, within } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { Overview, Sentence, Settings } from "../src/ipc/bindings";
+import type { Conversation, Overview, RecordPage, RecordView, Sentence, Settings } from "../src/ipc/bindings";
 import { WINDOWS } from "../src/ipc/client";
+import type { Demo } from "../src/ipc/demo";
 import { open, violations } from "./window";
+
+/** What was announced. */
+const announced = () => screen.getAllByRole("status").map((one) => one.textContent?.replace("\u00a0", ""));
+const confirm = async (user: { click: (on: Element) => Promise<void> }) =>
+  user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
 
 describe("axe finds nothing", () => {
   for (const name of WINDOWS) {
@@ -18,6 +24,7 @@ describe("axe finds nothing", () => {
   it.each([
     ["feedback", "no-picture"],
     ["feedback", "own-words"],
+    ["feedback", "left"],
     ["knows", "offline"],
     ["knows", "unauthorized"],
     ["feedback", "unauthorized"],
@@ -39,6 +46,11 @@ describe("axe finds nothing", () => {
     const { user } = await open("knows");
     for (const tab of await screen.findAllByRole("tab")) {
       await user.click(tab);
+      const said = document.querySelector("[data-said] .record-open");
+      if (said) {
+        await user.click(said);
+        await screen.findByRole("img", { name: /picture as it leaves/ });
+      }
       expect(await violations(), tab.textContent ?? "").toEqual([]);
     }
     await user.click(screen.getByRole("tab", { name: /Sent/ }));
@@ -261,7 +273,7 @@ describe("the numbers of what Snag knows", () => {
     expect(screen.getByText(/5 waiting/)).toBeTruthy();
     expect(tab(/Waiting to leave/)).toBe("Waiting to leave5");
     await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
-    expect(await screen.findByText(/Feedback that waits as well: 2\./)).toBeTruthy();
+    expect(await screen.findByText(/Feedback that waits: 2\./)).toBeTruthy();
     await user.click(screen.getByRole("button", { name: "Open Conversations" }));
     expect(calls("open_window")).toEqual([{ name: "conversations" }]);
     await user.click(screen.getByRole("tab", { name: /Refused/ }));
@@ -273,7 +285,7 @@ describe("the numbers of what Snag knows", () => {
     const overview = await demo.transport.invoke<Overview>("overview");
     await act(() => demo.emit("overview", { ...overview, waiting_feedback: 1, sent_feedback: 1 }));
     await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
-    expect(await screen.findByText(/Feedback that waits as well: 1\./)).toBeTruthy();
+    expect(await screen.findByText(/Feedback that waits: 1\./)).toBeTruthy();
     expect(screen.queryByText(/Nothing waits/)).toBeNull();
     await user.click(screen.getByRole("tab", { name: /Sent/ }));
     expect(await screen.findByText(/Feedback that was sent as well: 1\./)).toBeTruthy();
@@ -290,7 +302,7 @@ describe("the numbers of what Snag knows", () => {
     await act(() => demo.emit("overview", { ...overview, waiting_records: 38 }));
     expect(await screen.findByText(/38 records wait/)).toBeTruthy();
     expect(calls("knows_waiting")).toHaveLength(asked + 1);
-    expect(tab(/Waiting to leave/)).toBe("Waiting to leave38");
+    expect(tab(/Waiting to leave/)).toBe("Waiting to leave39");
   });
 
   it("follow also where something is searched for, chosen and read on", async () => {
@@ -310,18 +322,18 @@ describe("the numbers of what Snag knows", () => {
     demo.waiting(41);
     await act(() => demo.emit("overview", { ...overview, waiting_records: 41 }));
     expect(await screen.findByText(/41 records wait/)).toBeTruthy();
-    expect(screen.getByText(/41 waiting/)).toBeTruthy();
+    expect(screen.getByText(/42 waiting/)).toBeTruthy();
     expect(screen.getByRole("button", { name: "Delete 1 chosen" })).toBeTruthy();
   });
 
   it("are of the list's moment where the head's are of another", async () => {
     const { user } = await open("knows", "ordinary", "en", (demo) => demo.waiting(40));
-    expect(screen.getByText(/37 waiting/)).toBeTruthy();
+    expect(screen.getByText(/38 waiting/)).toBeTruthy();
     await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
     expect(await screen.findByText(/40 records wait/)).toBeTruthy();
-    expect(screen.getByText(/40 waiting/)).toBeTruthy();
-    expect(tab(/Waiting to leave/)).toBe("Waiting to leave40");
-    expect(screen.queryByText(/37 (records|waiting)/)).toBeNull();
+    expect(screen.getByText(/41 waiting/)).toBeTruthy();
+    expect(tab(/Waiting to leave/)).toBe("Waiting to leave41");
+    expect(screen.queryByText(/37 records|38 waiting/)).toBeNull();
   });
 
   it("begin anew where the list changed between two pages", async () => {
@@ -345,8 +357,8 @@ describe("the numbers of what Snag knows", () => {
     );
     await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
     expect(await screen.findByText(/^3 more wait in memory/)).toBeTruthy();
-    expect(screen.getByText(/3 waiting/)).toBeTruthy();
-    expect(tab(/Waiting to leave/)).toBe("Waiting to leave3");
+    expect(screen.getByText(/4 waiting/)).toBeTruthy();
+    expect(tab(/Waiting to leave/)).toBe("Waiting to leave4");
   });
 
   it("never delete all where what was chosen left before the answer", async () => {
@@ -489,7 +501,7 @@ describe("what Snag knows", () => {
     await user.click(await screen.findByRole("button", { name: "Delete all" }));
     expect(calls("delete_refused")).toEqual([]);
     await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
-    expect(await screen.findByText("The server refused nothing.")).toBeTruthy();
+    await waitFor(() => expect(screen.queryByText("dwell_ms is below zero")).toBeNull());
     expect(calls("delete_refused").length).toBe(1);
   });
 
@@ -516,7 +528,9 @@ describe("what Snag knows", () => {
     expect(screen.queryByRole("heading", { name: "6 snags" })).toBeNull();
     expect(screen.getByText(/Writer had 6 steps undone/)).toBeTruthy();
     await user.click(screen.getByRole("tab", { name: /Refused/ }));
-    expect(await screen.findByText("Nothing here holds “writer”.")).toBeTruthy();
+    await screen.findByRole("heading", { name: "What you said" });
+    await user.type(screen.getByRole("searchbox"), "s");
+    expect(await screen.findByText("Nothing here holds “writers”.")).toBeTruthy();
   });
 
   it("leads to the first page where that wasn't read yet", async () => {
@@ -552,6 +566,306 @@ describe("what Snag knows", () => {
   });
 });
 
+describe("records that are deleted", () => {
+  const remove = async (language: "en" | "de", deleted: number, leaving: number) => {
+    const { user, demo } = await open("knows", "ordinary", language, (demo) =>
+      demo.answer("delete_waiting", () => ({ deleted, leaving })),
+    );
+    await user.click(screen.getAllByRole("tab")[1] as Element);
+    await user.click(await screen.findByRole("button", { name: language === "en" ? "Delete all" : "Alle löschen" }));
+    const dialog = await screen.findByRole("dialog");
+    await user.click(within(dialog).getByRole("button", { name: language === "en" ? "Delete" : "Löschen" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    return { user, demo };
+  };
+
+  it.each([
+    ["en", 36, 1, "1 was on its way to the server already; it is deleted here if it doesn't arrive."],
+    ["en", 30, 7, "7 were on their way to the server already; they are deleted here if they don't arrive."],
+    ["de", 36, 1, "1 Eintrag war schon zum Server unterwegs; er wird hier gelöscht, falls er nicht ankommt."],
+    ["de", 30, 7, "7 Einträge waren schon zum Server unterwegs; sie werden hier gelöscht, falls sie nicht ankommen."],
+  ] as const)(
+    "are said to be on their way where they are, %s, %i and %i",
+    async (language, deleted, leaving, words) => {
+      await remove(language, deleted, leaving);
+      expect(announced()).toContain(`${language === "en" ? "Deleted" : "Gelöscht"}. ${words}`);
+      expect(screen.getByText(words).closest("[data-kind=info]")).toBeTruthy();
+    },
+  );
+
+  it("aren't called deleted where all of them were on their way", async () => {
+    await remove("en", 0, 2);
+    expect(announced().filter((one) => /^Deleted/.test(one ?? ""))).toEqual([]);
+    expect(announced()).toContain(
+      "2 were on their way to the server already; they are deleted here if they don't arrive.",
+    );
+  });
+
+  it("are on their way no longer than until the server took something", async () => {
+    const { demo } = await remove("en", 1, 2);
+    const overview = await demo.transport.invoke<Overview>("overview");
+    await act(() => demo.emit("overview", { ...overview, last_sent_at: "2026-11-20T19:00:00Z" }));
+    expect(document.querySelector("[data-kind=info]")).toBeNull();
+  });
+
+  it("are simply deleted where none was on its way", async () => {
+    await remove("en", 37, 0);
+    expect(announced()).toContain("Deleted");
+    expect(screen.queryByText(/on (its|their) way/)).toBeNull();
+  });
+});
+
+describe("what was said and didn't leave", () => {
+  const section = () => screen.findByRole("region", { name: "What you said" });
+
+  it.each([
+    [
+      "Waiting to leave",
+      /Idea.*Ledger.*Offer the last ten suppliers/,
+      "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a20",
+      /^Goes to/,
+    ],
+    ["Refused", /Praise.*Writer.*The new print preview/, "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a30", /^Stays here/],
+  ] as const)("is listed under %s, and opens to the byte", async (name, line, id, words) => {
+    const { user, calls } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: new RegExp(`^${name}`) }));
+    const said = await section();
+    const opener = await within(said).findByRole("button", { name: line });
+    expect(within(said).getAllByRole("listitem")).toHaveLength(1);
+    expect(calls("feedback_kept")).toEqual([]);
+    await user.click(opener);
+    expect(await within(said).findByRole("img", { name: /picture as it leaves/ })).toBeTruthy();
+    expect(within(said).getByRole("region", { name: "The request, as it leaves" }).textContent).toContain(
+      `"id": "${id}"`,
+    );
+    expect(within(said).getByText(words).textContent).toMatch(/with the picture \(32 KB\)/);
+    expect([calls("feedback_kept"), calls("feedback_kept_picture")]).toEqual([[{ id }], [{ id }]]);
+    if (name === "Refused") expect(within(said).getByText(/The server said: The screenshot is larger/)).toBeTruthy();
+    // Above the records.
+    const records = screen.getByRole("heading", { name: "Records" });
+    expect(said.compareDocumentPosition(records) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
+  });
+
+  it("says why where it can't be shown", async () => {
+    const { user, demo } = await open("knows");
+    demo.fail("feedback_kept", { key: "problem.disk_full", values: {} });
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(await within(await section()).findByRole("button", { name: /Offer the last ten/ }));
+    expect(await screen.findByText(/disk is full/)).toBeTruthy();
+  });
+
+  it("has no picture where none goes along", async () => {
+    const { user, calls } = await open("knows", "ordinary", "en", (demo) =>
+      demo.answer("feedback_kept", () => ({ json: "{}", picture_bytes: 0, server: "" })),
+    );
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(await within(await section()).findByRole("button", { name: /Offer the last ten/ }));
+    expect(await screen.findByText(/^Kept here until this computer belongs/)).toBeTruthy();
+    expect(screen.queryByRole("img", { name: /picture/ })).toBeNull();
+    expect(calls("feedback_kept_picture")).toEqual([]);
+  });
+
+  it("isn't there where there is none", async () => {
+    const { user } = await open("knows", "empty");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await screen.findByText(/Nothing waits/);
+    expect(screen.queryByRole("region", { name: "What you said" })).toBeNull();
+  });
+
+  it("is found by what is searched, with the records", async () => {
+    const { user } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await section();
+    const search = screen.getByRole("searchbox");
+    await user.type(search, "suppliers");
+    expect(screen.getByRole("button", { name: /Offer the last ten/ })).toBeTruthy();
+    await waitFor(() => expect(screen.queryByText("Searching…")).toBeNull());
+    expect(screen.queryByRole("checkbox")).toBeNull();
+    expect(screen.queryByText(/Nothing here holds/)).toBeNull();
+    await user.clear(search);
+    await user.type(search, "calc");
+    expect(screen.queryByRole("region", { name: "What you said" })).toBeNull();
+    expect(screen.getAllByRole("checkbox").length).toBeGreaterThan(0);
+    await user.clear(search);
+    await user.type(search, "nowhere");
+    expect(await screen.findByText("Nothing here holds “nowhere”.")).toBeTruthy();
+  });
+
+  it("is spoken of as what it is where it leaves while that is asked", async () => {
+    const { user, demo } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(within(await section()).getByRole("button", { name: "Delete…" }));
+    await screen.findByText("It is deleted here. What of it hasn't been sent yet never will be.");
+    const [overview, all] = await Promise.all([
+      demo.transport.invoke<Overview>("overview"),
+      demo.transport.invoke<Conversation[]>("conversations"),
+    ]);
+    const at = "2026-11-20T19:00:00Z";
+    demo.answer("conversations", () => all.map((one) => ({ ...one, state: { state: "sent", at } })));
+    await act(() => demo.emit("overview", { ...overview, waiting_feedback: 0, last_sent_at: at }));
+    expect(await screen.findByText(/Nordhafen Logistics still has it/)).toBeTruthy();
+  });
+
+  it("is deleted after asking, and the focus stays in the window", async () => {
+    const { user, calls } = await open("knows");
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    await user.click(within(await section()).getByRole("button", { name: "Delete…" }));
+    expect(await screen.findByText("It is deleted here. What of it hasn't been sent yet never will be.")).toBeTruthy();
+    expect(calls("conversation_delete")).toEqual([]);
+    await confirm(user);
+    await waitFor(() => expect(calls("conversation_delete")).toEqual([{ id: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a20" }]));
+    await waitFor(() => expect(screen.queryByRole("region", { name: "What you said" })).toBeNull());
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("tab", { selected: true })));
+    expect(announced()).toContain("Deleted");
+  });
+});
+
+describe("a search in a long list", () => {
+  const word = (seq: number) => (seq === 55 ? "needle" : "hay");
+  const record = (seq: number): RecordView => ({
+    seq,
+    at: "2026-11-20T10:00:00Z",
+    kind: "event",
+    app: word(seq),
+    json: "{}",
+    reason: "",
+  });
+  const page = (after: unknown, size = 20, total = 90): RecordPage => {
+    const from = Number(after ?? 0);
+    const items = Array.from({ length: Math.min(size, total - from) }, (_, index) => record(from + index + 1));
+    return { items, next: from + size < total ? from + size : null, total, unstored: 0, body: "" };
+  };
+  let watching: MutationObserver | undefined;
+  /** All that was on the screen at any time from now on. */
+  const watch = () => {
+    const seen = new Set<string>();
+    const look = () => document.querySelectorAll(".knows-panel p").forEach((one) => seen.add(one.textContent ?? ""));
+    watching = new MutationObserver(look);
+    watching.observe(document.body, { childList: true, subtree: true, characterData: true });
+    return seen;
+  };
+  // What is left of a page that is gone is nobody's.
+  afterEach(() => watching?.disconnect());
+  const long = async (which: "waiting" | "refused", change?: (demo: Demo) => void) => {
+    const opened = await open("knows", "ordinary", "en", (demo) => {
+      demo.answer(`knows_${which}`, ({ after }) => page(after));
+      change?.(demo);
+    });
+    await opened.user.click(screen.getByRole("tab", { name: which === "waiting" ? /Waiting to leave/ : /Refused/ }));
+    await screen.findByRole("button", { name: "Show more (70 left)" });
+    return { ...opened, asked: () => opened.calls(`knows_${which}`).map(({ after }) => after) };
+  };
+  const search = (words: string) => fireEvent.change(screen.getByRole("searchbox"), { target: { value: words } });
+  const settle = () => act(() => new Promise((done) => setTimeout(done, 50)));
+
+  it.each(["waiting", "refused"] as const)("reads on in what is %s until something holds it", async (which) => {
+    const { asked } = await long(which);
+    const seen = watch();
+    search("needle");
+    expect(screen.getByText("Searching…").getAttribute("role")).toBe("status");
+    expect(await screen.findByRole("button", { name: /Step needle/ })).toBeTruthy();
+    expect(screen.queryByText("Searching…")).toBeNull();
+    expect(asked().slice(-3)).toEqual([null, 20, 40]);
+    // Others may hold it, too.
+    expect(screen.getByRole("button", { name: "Show more (30 left)" })).toBeTruthy();
+    expect([...seen].filter((one) => /Nothing here holds/.test(one))).toEqual([]);
+  });
+
+  it("shows more until there is more to show, or the end", async () => {
+    const { user, asked } = await long("waiting");
+    search("needle");
+    await user.click(await screen.findByRole("button", { name: "Show more (30 left)" }));
+    await waitFor(() => expect(screen.queryByRole("button", { name: /Show more/ })).toBeNull());
+    expect(asked().at(-1)).toBe(80);
+    expect(screen.getByRole("button", { name: /Step needle/ })).toBeTruthy();
+  });
+
+  it("says that nothing holds it at the end, and not before", async () => {
+    const { asked } = await long("waiting");
+    const seen = watch();
+    search("nowhere");
+    expect(await screen.findByText("Nothing here holds “nowhere”.")).toBeTruthy();
+    expect(asked().at(-1)).toBe(80);
+    expect(seen.has("Searching…")).toBe(true);
+    expect(screen.queryByRole("button", { name: /Show more/ })).toBeNull();
+    await settle();
+    // Once through the list.
+    expect(asked()).toHaveLength(1 + 5);
+  });
+
+  it("ends where a page fails, says why, and goes on when asked to", async () => {
+    let fails = true;
+    const { user, asked } = await long("waiting", (demo) =>
+      demo.answer("knows_waiting", ({ after }) => {
+        if (fails && after === 20) throw { key: "problem.disk_full", values: {} };
+        return page(after);
+      }),
+    );
+    search("needle");
+    expect(await screen.findByText(/disk is full/)).toBeTruthy();
+    await settle();
+    expect(asked()).toHaveLength(1 + 2);
+    expect(screen.queryByText(/Nothing here holds|Searching/)).toBeNull();
+    fails = false;
+    await user.click(screen.getByRole("button", { name: "Show more (70 left)" }));
+    expect(await screen.findByRole("button", { name: /Step needle/ })).toBeTruthy();
+    expect(screen.queryByText(/disk is full/)).toBeNull();
+  });
+
+  it("follows what is searched when that changes under way", async () => {
+    const answers: (() => void)[] = [];
+    let isSlow = false;
+    const { asked } = await long("waiting", (demo) =>
+      demo.answer("knows_waiting", async ({ after }) => {
+        if (isSlow) await new Promise<void>((done) => answers.push(done));
+        return page(after);
+      }),
+    );
+    isSlow = true;
+    search("nowhere");
+    await waitFor(() => expect(answers).toHaveLength(1));
+    search("needle");
+    await waitFor(() => expect(answers).toHaveLength(2));
+    isSlow = false;
+    answers.forEach((answer) => answer());
+    expect(await screen.findByRole("button", { name: /Step needle/ })).toBeTruthy();
+    search("hay");
+    expect(screen.getAllByRole("checkbox").length).toBeGreaterThan(20);
+    await settle();
+    // The first search read no further than where the second one took its place.
+    expect(asked()).toEqual([null, null, null, 20, 40]);
+    search("");
+    await settle();
+    expect(screen.queryByText(/Nothing here holds|Searching/)).toBeNull();
+    expect(asked()).toHaveLength(5);
+  });
+
+  it("ends where the list doesn't hold still", async () => {
+    let total = 90;
+    let isMoving = false;
+    const { asked } = await long("waiting", (demo) =>
+      demo.answer("knows_waiting", ({ after }) => page(after, 20, isMoving ? (total += 1) : total)),
+    );
+    isMoving = true;
+    search("nowhere");
+    await waitFor(() => expect(screen.queryByText("Searching…")).toBeNull());
+    await settle();
+    expect(asked().length).toBeLessThan(20);
+    expect(screen.queryByText(/Nothing here holds/)).toBeNull();
+    expect(screen.getByRole("button", { name: /Show more/ })).toBeTruthy();
+  });
+
+  it("reads nothing on where the list isn't looked at", async () => {
+    const { user, asked } = await long("waiting");
+    await user.click(screen.getByRole("tab", { name: "Today" }));
+    search("nowhere");
+    await settle();
+    expect(asked()).toHaveLength(1);
+    await user.click(screen.getByRole("tab", { name: /Waiting to leave/ }));
+    expect(await screen.findByText("Nothing here holds “nowhere”.")).toBeTruthy();
+  });
+});
+
 describe("settings", () => {
   it("show what IT set with a lock, and let it be", async () => {
     await open("settings");
@@ -567,6 +881,22 @@ describe("settings", () => {
     await user.click(await screen.findByRole("switch", { name: "Snag may ask me for feedback" }));
     await waitFor(() => expect(calls("change_settings")).toEqual([{ change: { prompts: false } }]));
     await waitFor(() => expect(screen.getAllByRole("status").some((one) => one.textContent === "Saved")).toBe(true));
+  });
+
+  it("ask which programs never where that can't be read any more", async () => {
+    const { user, calls, demo } = await open("settings");
+    const reason = { key: "problem.settings_damaged", values: {} };
+    const overview = await demo.transport.invoke<Overview>("overview");
+    const { never_apps, pause_rules } = await demo.transport.invoke<Settings>("settings");
+    expect(screen.queryByRole("button", { name: "They are right" })).toBeNull();
+    await act(() => demo.emit("overview", { ...overview, capture: { state: "unavailable", reason } }));
+    await user.click(screen.getByRole("button", { name: "They are right" }));
+    expect([never_apps.locked_by, pause_rules.locked_by]).toEqual([null, null]);
+    await waitFor(() =>
+      expect(calls("change_settings")).toEqual([
+        { change: { never_apps: never_apps.value, pause_rules: pause_rules.value } },
+      ]),
+    );
   });
 
   it("speak the chosen language at once", async () => {
@@ -664,5 +994,162 @@ describe("conversations", () => {
     expect(screen.getByText(/Kept here, sent as soon as/)).toBeTruthy();
     await user.click(screen.getByRole("button", { name: /print preview/ }));
     expect(screen.getByText(/larger than 10 MB/)).toBeTruthy();
+  });
+
+  const said = (id: string, more: Partial<Conversation> = {}): Conversation => ({
+    id,
+    at: "2026-11-20T08:00:00Z",
+    category: "bug",
+    description: `words of ${id}`,
+    app: "Ledger",
+    state: { state: "sent", at: "2026-11-20T08:01:00Z" },
+    messages: [],
+    unread: 0,
+    picture_removed: false,
+    picture_problem: null,
+    ...more,
+  });
+  const answered = (id: string, hour: string, unread: number, mine?: string): Conversation =>
+    said(id, {
+      unread,
+      messages: [
+        { id: `${id}-1`, at: `2026-11-20T${hour}:00:00Z`, author: "Mara Lindt", text: `answer to ${id}` },
+        ...(mine ? [{ id: `${id}-2`, at: `2026-11-20T${mine}:00:00Z`, author: "", text: "Thanks" }] : []),
+      ],
+    });
+  /** Opens the window with these; `read` marks as Rust does. */
+  const openWith = (list: Conversation[]) =>
+    open("conversations", "ordinary", "en", (demo) => {
+      let all = list;
+      demo.answer("conversations", () => all);
+      demo.answer("conversation_read", ({ id }) => {
+        all = all.map((one) => (one.id === id ? { ...one, unread: 0 } : one));
+      });
+      demo.answer("conversation_delete", ({ id }) => {
+        all = all.filter((one) => one.id !== id);
+      });
+    });
+  const shown = () => document.querySelector("[aria-current] .thread-text")?.textContent;
+
+  it("show the newest reply that waits to be read first, and stay with it once it is read", async () => {
+    const { calls, demo } = await openWith([
+      said("newest"),
+      answered("later", "12", 1, "16"),
+      answered("latest", "15", 1),
+      answered("read", "18", 0),
+    ]);
+    expect(await screen.findByText("answer to latest")).toBeTruthy();
+    await waitFor(() => expect(calls("conversations").length).toBeGreaterThan(1));
+    // The others are as unread as before.
+    expect(calls("conversation_read")).toEqual([{ id: "latest" }]);
+    await waitFor(() => expect(screen.getAllByText("1 new")).toHaveLength(1));
+    expect(shown()).toBe("words of latest");
+    // Neither does another reply take its place.
+    const overview = await demo.transport.invoke<Overview>("overview");
+    demo.answer("conversations", () => [answered("new", "19", 1), answered("latest", "15", 0)]);
+    await act(() => demo.emit("overview", { ...overview, unread_replies: 5 }));
+    await waitFor(() => expect(screen.getByRole("button", { name: /words of new/ })).toBeTruthy());
+    expect(shown()).toBe("words of latest");
+    expect(calls("conversation_read")).toEqual([{ id: "latest" }]);
+  });
+
+  it("show what was said last where no reply waits", async () => {
+    await openWith([said("newest"), answered("read", "18", 0)]);
+    await screen.findByRole("region", { name: "The conversation" });
+    expect(shown()).toBe("words of newest");
+  });
+
+  it("stay with what the person turned to", async () => {
+    const { user, calls } = await openWith([answered("first", "12", 1), answered("second", "10", 1)]);
+    await user.click(await screen.findByRole("button", { name: /words of second/ }));
+    await waitFor(() => expect(calls("conversation_read")).toEqual([{ id: "first" }, { id: "second" }]));
+    await waitFor(() => expect(screen.queryByText("1 new")).toBeNull());
+    expect(shown()).toBe("words of second");
+  });
+
+  it("say that the picture wasn't taken, and that the words have arrived", async () => {
+    const { user } = await open("conversations");
+    const words = /^The picture wasn't taken: The screenshot can't be read\. What you wrote has arrived\.$/;
+    await screen.findByRole("region", { name: "The conversation" });
+    expect(screen.queryByText(words)).toBeNull();
+    await user.click(screen.getByRole("button", { name: /change the currency/ }));
+    const line = screen.getByText(words);
+    expect(line.className).toBe("quiet");
+    expect(document.querySelector(".state")?.nextElementSibling).toBe(line);
+  });
+
+  it.each([
+    [
+      said("one", { state: { state: "waiting" } }),
+      "Nordhafen",
+      "It is deleted here. What of it hasn't been sent yet never will be.",
+    ],
+    [
+      said("one", { state: { state: "refused", reason: "no" } }),
+      "Nordhafen",
+      "It is deleted here. The server never took it.",
+    ],
+    [said("one"), "Nordhafen", "It is deleted on this computer, with the answers. Nordhafen still has it."],
+    [said("one"), "", "It is deleted on this computer, with the answers. The server still has it."],
+  ])("say what is deleted and what stays, %#", async (one, organisation, words) => {
+    const { user, demo, calls } = await openWith([one]);
+    const overview = await demo.transport.invoke<Overview>("overview");
+    await act(() => demo.emit("overview", { ...overview, organisation }));
+    await user.click(await screen.findByRole("button", { name: "Delete…" }));
+    expect(await within(await screen.findByRole("dialog")).findByText(words)).toBeTruthy();
+    expect(await violations()).toEqual([]);
+    await user.click(screen.getByRole("button", { name: "Keep it" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(calls("conversation_delete")).toEqual([]);
+  });
+
+  it("say something else where it leaves while that is asked", async () => {
+    const { user, demo } = await openWith([said("one", { state: { state: "waiting" } })]);
+    await user.click(await screen.findByRole("button", { name: "Delete…" }));
+    const dialog = await screen.findByRole("dialog");
+    const overview = await demo.transport.invoke<Overview>("overview");
+    demo.answer("conversations", () => [said("one")]);
+    await act(() => demo.emit("overview", { ...overview, last_sent_at: "2026-11-20T19:00:00Z" }));
+    expect(await within(dialog).findByText(/Nordhafen Logistics still has it/)).toBeTruthy();
+  });
+
+  it("delete one after the other, with the focus on what is shown then", async () => {
+    const { user, calls } = await openWith([said("first"), said("second"), said("third")]);
+    const removed: { id: string }[] = [];
+    for (const [id, next] of [
+      ["second", "third"],
+      ["third", "first"],
+    ] as const) {
+      await user.click(await screen.findByRole("button", { name: new RegExp(`words of ${id}`) }));
+      const asked = calls("conversations").length;
+      await user.click(screen.getByRole("button", { name: "Delete…" }));
+      await confirm(user);
+      removed.push({ id });
+      await waitFor(() => expect(calls("conversation_delete")).toEqual(removed));
+      await waitFor(() => expect(screen.queryByText(`words of ${id}`)).toBeNull());
+      expect(calls("conversations").length).toBeGreaterThan(asked);
+      expect(shown()).toBe(`words of ${next}`);
+      await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+      await waitFor(() =>
+        expect(document.activeElement).toBe(screen.getByRole("button", { name: new RegExp(`words of ${next}`) })),
+      );
+    }
+    expect(announced()).toContain("Deleted");
+    await user.click(screen.getByRole("button", { name: "Delete…" }));
+    await confirm(user);
+    const give = await screen.findByRole("button", { name: "Give feedback" });
+    await waitFor(() => expect(document.activeElement).toBe(give));
+  });
+
+  it("stay where one is on its way at that moment", async () => {
+    const { user, demo } = await openWith([said("one", { state: { state: "waiting" } })]);
+    demo.fail("conversation_delete", { key: "problem.leaving_now", values: {} });
+    await user.click(await screen.findByRole("button", { name: "Delete…" }));
+    await confirm(user);
+    const words = await within(screen.getByRole("dialog")).findByText(/^This is on its way at this moment\./);
+    expect(words.closest("[role=alert]")).toBeTruthy();
+    expect(shown()).toBe("words of one");
+    await confirm(user);
+    expect(await screen.findByRole("button", { name: "Give feedback" })).toBeTruthy();
   });
 });

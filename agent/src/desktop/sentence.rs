@@ -33,6 +33,7 @@ pub const SENTENCES: &[(&str, &[&str])] = &[
     ("problem.certificate", &["reason"]),
     ("problem.server_refused", &["reason"]),
     ("problem.records_refused", &["count"]),
+    ("problem.pictures_wait", &[]),
     ("problem.feedback_refused", &["count"]),
     ("problem.not_enrolled", &[]),
     // Why a command was refused.
@@ -50,6 +51,8 @@ pub const SENTENCES: &[(&str, &[&str])] = &[
     ("problem.picture_removed", &["organisation"]),
     ("problem.picture_too_large", &[]),
     ("problem.picture_gone", &[]),
+    ("problem.leaving_now", &[]),
+    ("problem.feedback_gone", &[]),
     ("problem.day_unknown", &[]),
     ("problem.export_failed", &["reason"]),
     ("problem.unknown", &["reason"]),

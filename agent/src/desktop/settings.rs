@@ -14,10 +14,10 @@ use super::pause::time_of_day;
 use super::view::{FormReady, PauseRule, Sentence, Setting, Settings, SettingsChange, Theme};
 use crate::config::write_private;
 
-/// Where IT puts its values, unless the environment names another file.
+/// Where IT puts its values.
 pub const MANAGED_PATH: &str = "/etc/snag/policy.json";
 
-/// Names another file than [`MANAGED_PATH`].
+/// Names another file where there is none at [`MANAGED_PATH`].
 pub const MANAGED_ENV: &str = "SNAG_MANAGED_POLICY";
 
 /// Most patterns or rules in a list: more than anybody keeps in view.
@@ -70,12 +70,17 @@ impl Managed {
         Ok(managed)
     }
 
-    /// The file that the environment names, or [`MANAGED_PATH`].
+    /// [`MANAGED_PATH`] where there is something, else the file that the environment names: whoever sets the
+    /// environment of a session is the person, who can't lift what IT set.
     #[must_use]
     pub fn default_path() -> PathBuf {
-        std::env::var_os(MANAGED_ENV)
-            .filter(|value| !value.is_empty())
-            .map_or_else(|| PathBuf::from(MANAGED_PATH), PathBuf::from)
+        let managed = PathBuf::from(MANAGED_PATH);
+        let named = std::env::var_os(MANAGED_ENV).filter(|value| !value.is_empty());
+        match (managed.symlink_metadata(), named) {
+            // Whatever else keeps it from being looked at keeps it from being read, which is said.
+            (Err(error), Some(named)) if error.kind() == io::ErrorKind::NotFound => named.into(),
+            _ => managed,
+        }
     }
 }
 
@@ -162,6 +167,16 @@ macro_rules! each_field {
     };
 }
 
+/// Whether IT says all that keeps things from being noticed.
+fn is_all_managed(managed: &Managed) -> bool {
+    managed.settings.never_apps.is_some() && managed.settings.pause_rules.is_some()
+}
+
+/// Where settings that can't be read are kept until the person said anew what matters of them.
+fn aside(path: &Path) -> PathBuf {
+    path.with_extension("damaged.json")
+}
+
 impl SettingsStore {
     /// Reads what the person set. See [`damaged`](Self::damaged) for a file that can't be read.
     #[must_use]
@@ -177,14 +192,15 @@ impl SettingsStore {
             ),
         };
         Self {
+            damaged: (damaged || aside(&path).exists()) && !is_all_managed(&managed),
             path,
             own,
             managed,
-            damaged,
         }
     }
 
-    /// Whether the person's settings can't be read: nothing is captured until they are set anew.
+    /// Whether the person's settings can't be read: nothing is captured until they said anew which programs are never
+    /// looked at.
     #[must_use]
     pub fn damaged(&self) -> bool {
         self.damaged
@@ -280,9 +296,19 @@ impl SettingsStore {
             ));
         }
         let bytes = serde_json::to_vec_pretty(&own).map_err(io::Error::other)?;
+        let aside = aside(&self.path);
+        if self.damaged && !aside.exists() {
+            // What it said may be read by somebody yet, and says over a restart that it was damaged.
+            let damaged = std::fs::read(&self.path).unwrap_or_default();
+            write_private(&aside, &damaged)?;
+        }
         write_private(&self.path, &bytes)?;
         self.own = own;
-        self.damaged = false;
+        let is_said = change.never_apps.is_some() || self.managed.settings.never_apps.is_some();
+        if self.damaged && is_said {
+            std::fs::remove_file(&aside)?;
+            self.damaged = false;
+        }
         Ok(())
     }
 }
@@ -382,8 +408,22 @@ mod tests {
         std::fs::write(folder.path().join("settings.json"), b"{\"never_apps\": [").unwrap();
         let mut damaged = store(folder.path(), Managed::default());
         assert!(damaged.damaged(), "it may have said which programs never");
-        damaged.change(&SettingsChange::default(), "").unwrap();
-        assert!(!damaged.damaged());
-        assert!(!store(folder.path(), Managed::default()).damaged());
+        let dark = SettingsChange {
+            theme: Some(Theme::Dark),
+            ..SettingsChange::default()
+        };
+        damaged.change(&dark, "").unwrap();
+        assert!(damaged.damaged(), "that says nothing of programs");
+        let mut again = store(folder.path(), Managed::default());
+        assert!(again.damaged() && again.settings("").theme.value == Theme::Dark);
+        let said = SettingsChange {
+            never_apps: Some(Vec::new()),
+            ..SettingsChange::default()
+        };
+        again.change(&said, "").unwrap();
+        assert!(!again.damaged());
+        let again = store(folder.path(), Managed::default());
+        assert!(!again.damaged() && again.settings("").theme.value == Theme::Dark);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

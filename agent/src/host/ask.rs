@@ -11,15 +11,19 @@ use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 use snag_core::prompt::{self, Asked, Candidate, Rules, Surroundings, WhyNot};
 use snag_core::{IncidentKind, LabelHash, Record, Thresholds};
+use snag_wire::TrailStep;
 use tokio::sync::mpsc;
 
 use super::Host;
 use super::events::HostEvent;
+use super::form::FoundSteps;
 use super::shared::{Gate, Shared};
 use super::surroundings::{Desktop, Session};
+use super::trail;
 use crate::config::{Paths, write_private};
 use crate::convert;
 use crate::desktop::view::{Occasion, Sentence, SettingsChange};
+use crate::desktop::words::{Language, Words};
 
 /// How long a run of clicks may go on before it is asked about without knowing how it ended.
 const END_MS: u64 = 3_000;
@@ -141,6 +145,8 @@ impl Crossed {
 /// Decides over what is found, one after the other, until the host stops.
 pub(super) async fn run(shared: Arc<Shared>, mut found: mpsc::UnboundedReceiver<Found>) {
     while let Some(found) = found.recv().await {
+        // Of the moment at which it was found: by the time of an answer the last minute is another one.
+        let steps = found_steps(&shared, &found);
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let verdict = loop {
             let verdict = decide(&shared, &found.candidate, &Session).await;
@@ -155,7 +161,12 @@ pub(super) async fn run(shared: Arc<Shared>, mut found: mpsc::UnboundedReceiver<
             Ok(()) => {
                 tracing::info!(kind, "asking for feedback");
                 let (app, occasion) = (found.candidate.app.clone(), occasion(&shared, &found));
-                shared.tell(HostEvent::Ask { occasion, app });
+                let found = steps;
+                shared.tell(HostEvent::Ask {
+                    occasion,
+                    app,
+                    found,
+                });
             }
             Err(why) => tracing::debug!(kind, why = why.as_str(), "not asking for feedback"),
         }
@@ -198,6 +209,48 @@ async fn decide(
         return Err(WhyNot::Busy);
     }
     Ok(())
+}
+
+/// What led to it, and the finding itself. That one is attached to what the person says of it, so that it has no name
+/// of anything in it.
+fn found_steps(shared: &Shared, found: &Found) -> FoundSteps {
+    let at_ms = Timestamp::now().as_millisecond();
+    let words = Words::of(Language::of_setting(shared.language()));
+    let mut steps = shared.trail.lock().steps(at_ms, &shared.labels, &words);
+    let Candidate {
+        kind,
+        app,
+        found_ms,
+    } = &found.candidate;
+    let text = trail::unnamed(*kind, found.count, &words);
+    let incident = Some(convert::incident_kind(*kind));
+    let is_it = |step: &TrailStep| step.incident == incident && step.app == *app;
+    let finding = match steps.iter().rposition(is_it) {
+        Some(known) => {
+            steps[known].text = text;
+            known
+        }
+        None => {
+            // It goes on still.
+            if steps.len() >= snag_wire::limits::TRAIL_STEPS_MAX {
+                steps.remove(0);
+            }
+            let found_ms = i64::try_from(*found_ms).unwrap_or(at_ms);
+            steps.push(TrailStep {
+                before_ms: u64::try_from(at_ms - found_ms).unwrap_or_default(),
+                text,
+                incident,
+                app: app.clone(),
+                screen: String::new(),
+            });
+            steps.len() - 1
+        }
+    };
+    FoundSteps {
+        at_ms,
+        steps,
+        finding,
+    }
 }
 
 /// What the form opens with.

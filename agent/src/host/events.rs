@@ -3,6 +3,7 @@
 use snag_wire::Category;
 use uuid::Uuid;
 
+use super::form::FoundSteps;
 use crate::desktop::view::{Occasion, Sentence};
 
 /// Something happened that a person may want to know at once.
@@ -14,6 +15,8 @@ pub enum HostEvent {
         occasion: Occasion,
         /// The program's name, for "Never for …".
         app: String,
+        /// The steps that led to it.
+        found: FoundSteps,
     },
     /// A program asks for the form through the SDK.
     OpenFeedback,
@@ -28,6 +31,8 @@ pub enum HostEvent {
         id: Uuid,
         /// What kind of thing was said.
         category: Category,
+        /// Whether the server didn't take its picture.
+        picture_refused: bool,
     },
     /// The server refused what the person said; it is kept.
     FeedbackRefused {

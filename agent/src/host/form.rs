@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use snag_wire::{LabelHash, Target};
+use snag_wire::{FeedbackSubmission, LabelHash, Target, TrailStep};
 use uuid::Uuid;
 
 use super::Host;
 use super::events::HostEvent;
+use super::knows::unknown;
 use crate::commands::VERSION;
 use crate::desktop::feedback::form::{Circumstances, DraftFiles, Form, Held};
-use crate::desktop::feedback::store::Store;
+use crate::desktop::feedback::store::{Store, Unsent};
 use crate::desktop::feedback::submission::{self, Outgoing, Sender};
 use crate::desktop::view::{
     Conversation, Draft, FeedbackForm, FeedbackPreview, Occasion, PictureSource, PictureView,
@@ -35,12 +36,57 @@ pub struct Opening {
     pub description: Option<String>,
     /// What the program adds.
     pub app_state: Option<Map<String, Value>>,
+    /// The steps that led to what was found.
+    pub found: Option<FoundSteps>,
+}
+
+impl Opening {
+    /// Whether it is the person's own idea, about nothing in particular yet.
+    fn is_plain(&self) -> bool {
+        let Self {
+            occasion,
+            app,
+            screen,
+            url,
+            description,
+            app_state,
+            found,
+        } = self;
+        let said = [app, screen, url, description]
+            .into_iter()
+            .any(Option::is_some);
+        !said && occasion.is_none() && app_state.is_none() && found.is_none()
+    }
+}
+
+/// The steps that led to something that was found, in words and in memory only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundSteps {
+    /// When (milliseconds since 1970): what they count back from.
+    pub(super) at_ms: i64,
+    /// Oldest first.
+    pub(super) steps: Vec<TrailStep>,
+    /// Which of them is what was found: attached before the person says so, as they said yes to telling of it.
+    pub(super) finding: usize,
+}
+
+impl FoundSteps {
+    /// All of them, and those that are attached, as of a form that opens at that moment.
+    fn offered(mut self, opened_at: Timestamp) -> (Vec<TrailStep>, Vec<TrailStep>) {
+        let since_ms = u64::try_from(opened_at.as_millisecond() - self.at_ms).unwrap_or_default();
+        for step in &mut self.steps {
+            step.before_ms += since_ms;
+        }
+        let attached = self.steps.get(self.finding).cloned();
+        (self.steps, attached.into_iter().collect())
+    }
 }
 
 impl Host {
     /// Opens the form: takes the picture, so this comes **before** any window of ours shows. A draft that was left
-    /// with something in it is opened instead of a new one. Where the form is open already it stays as it is, unless
-    /// the person put nothing into it yet: then it takes over what it is about now.
+    /// with something in it is opened instead of a new one, where the person comes by themselves: what a program or a
+    /// question opens is about that, and the draft stays for the next time. Where the form is open already it stays as
+    /// it is, unless the person put nothing into it yet: then it takes over what it is about now.
     pub async fn feedback_open(&self, opening: Opening) -> FeedbackForm {
         if let Some(form) = self.shared.form.lock().as_mut() {
             if form.is_untouched() {
@@ -48,14 +94,8 @@ impl Host {
             }
             return self.shown(form);
         }
-        let opened_at = submission::moment(Timestamp::now());
-        // A program that asked for the form has something to say itself; its own words come first.
-        if opening.description.is_none()
-            && let Some(mut left) = self
-                .shared
-                .drafts
-                .load()
-                .filter(|form| !form.is_untouched())
+        if opening.is_plain()
+            && let Some(mut left) = self.shared.drafts.load()
         {
             if !self.pictures_allowed() {
                 // It is gone since the start, unless the folder couldn't be written to then.
@@ -65,6 +105,18 @@ impl Host {
             *self.shared.form.lock() = Some(left);
             return shown;
         }
+        self.open_new(opening).await
+    }
+
+    /// Leaves the draft that is open for later and opens a new one, with a picture of now. The caller hides its window
+    /// before and shows it after.
+    pub async fn feedback_anew(&self) -> FeedbackForm {
+        self.feedback_close();
+        self.open_new(Opening::default()).await
+    }
+
+    async fn open_new(&self, opening: Opening) -> FeedbackForm {
+        let opened_at = submission::moment(Timestamp::now());
         let shot = if self.pictures_allowed() {
             let own = self.shared.options.own_processes.clone();
             tokio::task::spawn_blocking(move || screenshot::take(None, &own))
@@ -126,6 +178,10 @@ impl Host {
             window: shot.as_ref().and_then(|shot| shot.window),
         };
         let mut form = Form::new(around, shot.map(held));
+        if let Some(found) = opening.found {
+            let (steps, attached) = found.offered(opened_at);
+            form.offer(steps, attached);
+        }
         form.fill_in(opening.description.unwrap_or_default());
         form
     }
@@ -138,6 +194,7 @@ impl Host {
             occasion: form.around.occasion.clone(),
             steps: form.around.steps.clone(),
             picture_refused: self.picture_refused(form.picture_removed),
+            left_at: form.left_at,
         }
     }
 
@@ -246,8 +303,8 @@ impl Host {
     /// It is another form's draft, or its picture can't be made small enough.
     pub fn feedback_preview(&self, draft: &Draft) -> Result<FeedbackPreview, Sentence> {
         let outgoing = self.outgoing(draft)?;
-        let json = serde_json::to_string_pretty(&outgoing.submission)
-            .map_err(|error| Sentence::new("problem.unknown", [("reason", error.to_string())]))?;
+        let json =
+            serde_json::to_string_pretty(&outgoing.submission).map_err(|error| unknown(&error))?;
         Ok(FeedbackPreview {
             json,
             picture_bytes: outgoing
@@ -278,7 +335,7 @@ impl Host {
         self.shared.feedback.add(&outgoing)?;
         self.shared.untold.lock().push(draft.id);
         *self.shared.form.lock() = None;
-        if let Err(error) = self.shared.drafts.discard() {
+        if let Err(error) = self.shared.drafts.discard(draft.id) {
             tracing::warn!(%error, "the draft of what was sent can't be removed");
         }
         self.shared.post.notify_one();
@@ -286,20 +343,28 @@ impl Host {
         Ok(draft.id)
     }
 
-    /// Throws the draft away, with its picture.
+    /// Throws the open draft away, with its picture.
     ///
     /// # Errors
     /// A file of it can't be removed.
     pub fn feedback_discard(&self) -> Result<(), Sentence> {
-        *self.shared.form.lock() = None;
-        Ok(self.shared.drafts.discard()?)
+        match self.shared.form.lock().take() {
+            Some(form) => Ok(self.shared.drafts.discard(form.draft.id)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Throws away the drafts that were left; what the person is writing stays.
+    pub(super) fn delete_drafts(&self) -> Result<(), Sentence> {
+        let open = self.shared.form.lock().as_ref().map(|form| form.draft.id);
+        Ok(self.shared.drafts.discard_others(open)?)
     }
 
     /// The window closed: the picture leaves the memory, and a draft with nothing in it the disk.
     pub fn feedback_close(&self) {
         let form = self.shared.form.lock().take();
-        if form.is_some_and(|form| form.is_untouched())
-            && let Err(error) = self.shared.drafts.discard()
+        if let Some(form) = form.filter(Form::is_untouched)
+            && let Err(error) = self.shared.drafts.discard(form.draft.id)
         {
             tracing::warn!(%error, "an empty draft can't be removed");
         }
@@ -317,6 +382,50 @@ impl Host {
     /// There is none of this id, or that can't be kept.
     pub fn conversation_read(&self, id: Uuid) -> Result<(), Sentence> {
         self.shared.feedback.read(id)?;
+        self.shared.publish();
+        Ok(())
+    }
+
+    /// Exactly what is kept of a submission that waits or was refused.
+    ///
+    /// # Errors
+    /// There is none of this id any more.
+    pub fn feedback_kept(&self, id: Uuid) -> Result<FeedbackPreview, Sentence> {
+        let Unsent { body, picture } = self.kept(id)?;
+        let body: FeedbackSubmission =
+            serde_json::from_str(&body).map_err(|error| unknown(&error))?;
+        let json = serde_json::to_string_pretty(&body).map_err(|error| unknown(&error))?;
+        let size = |path| std::fs::metadata(path).map_or(0, |file| file.len());
+        Ok(FeedbackPreview {
+            json,
+            picture_bytes: picture.map_or(0, size),
+            server: self.server(),
+        })
+    }
+
+    /// Its picture.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn feedback_kept_picture(&self, id: Uuid) -> Result<Vec<u8>, Sentence> {
+        let gone = || Sentence::plain("problem.picture_gone");
+        let path = self.kept(id)?.picture.ok_or_else(gone)?;
+        std::fs::read(path).map_err(|_| gone())
+    }
+
+    fn kept(&self, id: Uuid) -> Result<Unsent, Sentence> {
+        let gone = || Sentence::plain("problem.feedback_gone");
+        self.shared.feedback.kept(id).ok_or_else(gone)
+    }
+
+    /// Deletes a conversation here, with what of it waits.
+    ///
+    /// # Errors
+    /// It is being sent at this moment, or can't be deleted.
+    pub fn conversation_delete(&self, id: Uuid) -> Result<(), Sentence> {
+        self.shared.feedback.delete(id)?;
+        tracing::info!("the person deleted what they said");
+        self.shared.post.notify_one();
         self.shared.publish();
         Ok(())
     }
@@ -379,6 +488,11 @@ fn take_over(form: &mut Form, opening: Opening) {
     if opening.occasion.is_some() {
         around.occasion = opening.occasion;
     }
+    if let Some(found) = opening.found {
+        let (steps, attached) = found.offered(around.opened_at);
+        form.offer(steps, attached);
+    }
+    let around = &mut form.around;
     if let Some(screen) = opening.screen {
         around.target.screen = screen;
     }
@@ -396,10 +510,15 @@ fn take_over(form: &mut Form, opening: Opening) {
 /// Deletes the pictures that an earlier run left: IT says by now that none may leave. What can't be deleted is neither
 /// shown nor sent, and tried again at the next start.
 pub(super) fn delete_pictures(drafts: &DraftFiles, feedback: &Store) {
-    match drafts.delete_picture() {
-        Ok(true) => tracing::info!("the picture of a draft was deleted, as none may be sent"),
-        Ok(false) => {}
-        Err(error) => tracing::error!(%error, "the picture of a draft can't be deleted"),
+    match drafts.delete_pictures() {
+        Ok(0) => {}
+        Ok(pictures) => {
+            tracing::info!(
+                pictures,
+                "pictures of drafts were deleted, as none may be sent"
+            );
+        }
+        Err(error) => tracing::error!(%error, "pictures of drafts can't be deleted"),
     }
     match feedback.delete_pictures(Timestamp::now()) {
         Ok(0) => {}

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
-use snag_spool::{DeadLetter, Spool, StoredRecord};
+use snag_spool::{DeadLetter, Removed, Spool, StoredRecord};
 use snag_wire::Record;
 
 use super::Host;
@@ -17,7 +17,7 @@ use super::device::sender;
 use super::shared::server_problem;
 use crate::desktop::journal::{self, Teller};
 use crate::desktop::view::{
-    Conversation, Day, LookView, RecordPage, RecordView, SentBatch, Sentence, Settings,
+    Conversation, Day, Deleted, LookView, RecordPage, RecordView, SentBatch, Sentence, Settings,
 };
 use crate::sync::batch::{self, Sender};
 use crate::sync::{CallError, Client};
@@ -191,18 +191,21 @@ impl Host {
         server_problem(error.trouble(), &error.to_string(), self.shared.waiting())
     }
 
-    /// Deletes records that wait: those named, or all. What is on its way at this moment leaves. Tells how many
-    /// were deleted.
+    /// Deletes records that wait: those named, or all. What is on its way at this moment is deleted as soon as it is
+    /// known that it didn't arrive.
     ///
     /// # Errors
     /// Nothing was deleted.
-    pub fn delete_waiting(&self, seqs: Option<&[u64]>) -> Result<u64, Sentence> {
+    pub fn delete_waiting(&self, seqs: Option<&[u64]>) -> Result<Deleted, Sentence> {
         let spool = self.shared.spool()?;
         let seqs: Option<BTreeSet<u64>> = seqs.map(|seqs| seqs.iter().copied().collect());
-        let deleted = spool.remove(seqs.as_ref(), DELETED)?;
-        tracing::info!(deleted, "the person deleted records that waited");
+        let Removed { removed, leaving } = spool.remove(seqs.as_ref(), DELETED)?;
+        tracing::info!(removed, leaving, "the person deleted records that waited");
         self.shared.publish();
-        Ok(deleted)
+        Ok(Deleted {
+            deleted: removed,
+            leaving,
+        })
     }
 
     /// Deletes what the server refused and is kept here. How much it was stays counted.
@@ -249,11 +252,10 @@ impl Host {
         {
             sync.stop(super::STOP_DEADLINE).await;
         }
-        self.shared
-            .feedback
-            .refuse_waiting("this computer was removed from the organisation")?;
+        self.shared.feedback.delete_waiting()?;
+        self.delete_drafts()?;
         let spool = self.shared.spool()?;
-        spool.release();
+        spool.release()?;
         spool.remove(None, DELETED)?;
         spool.set_value("policy", None)?;
         self.decline()
@@ -324,7 +326,7 @@ fn write_beside(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn unknown(error: &serde_json::Error) -> Sentence {
+pub(super) fn unknown(error: &serde_json::Error) -> Sentence {
     Sentence::new("problem.unknown", [("reason", error.to_string())])
 }
 

@@ -63,7 +63,7 @@ use ask::Questions;
 use device::Device;
 pub use error::HostError;
 pub use events::HostEvent;
-pub use form::Opening;
+pub use form::{FoundSteps, Opening};
 use live::{Live, Told};
 use sent::SentLog;
 use shared::{CaptureFacts, Shared};
@@ -179,6 +179,9 @@ impl Host {
         let (told, asked) = mpsc::channel();
         let feedback = Store::load(said.join("items"));
         let drafts = DraftFiles::in_folder(said);
+        if let Err(error) = drafts.sweep() {
+            tracing::warn!(%error, "what a crash left of a draft can't be removed");
+        }
         if !settings.pictures_allowed() {
             form::delete_pictures(&drafts, &feedback);
         }

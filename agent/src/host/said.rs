@@ -33,6 +33,10 @@ impl Host {
 
     /// A program said how it is, for feedback about it. It stays in memory until a person sends it.
     pub(crate) fn set_app_state(&self, state: Map<String, Value>) -> bool {
+        // Taking it back is never too late.
+        if !state.is_empty() && !self.is_open() {
+            return false;
+        }
         let app = self.shared.trail.lock().place().map(|(app, _)| app);
         *self.shared.app_state.lock() =
             (!state.is_empty()).then(|| (app.unwrap_or_default(), state));

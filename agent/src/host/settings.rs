@@ -1,10 +1,8 @@
 //! The settings, and the health of what Snag notices with.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use snag_capture::{SourceHealth, SourceState};
-use snag_core::Redactor;
 
 use super::Host;
 use super::shared::server_problem;
@@ -36,11 +34,9 @@ impl Host {
             && let Some(answer) = self.shared.policy()
         {
             let never = self.shared.settings.lock().settings("").never_apps.value;
-            if let (Ok(policy), Some(handle)) = (
-                convert::policy(&answer, &never),
-                &self.shared.capture.lock().handle,
-            ) {
-                handle.set_redactor(Arc::new(Redactor::new(&policy)));
+            if let Ok(policy) = convert::policy(&answer, &never) {
+                let handle = self.shared.capture.lock().handle.clone();
+                self.shared.looks_by(&policy, handle.as_ref());
             }
         }
         self.shared.settings_version.fetch_add(1, Ordering::Relaxed);

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use jiff::{Timestamp, Zoned};
 use parking_lot::Mutex;
 use snag_capture::{CaptureHandle, Health};
+use snag_core::{Policy, Redactor};
 use snag_spool::Spool;
 use snag_wire::{AppRules, PolicyAnswer};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
@@ -297,6 +298,16 @@ impl Shared {
             .map(CaptureHandle::health)
     }
 
+    /// What may be looked at from now on, and what was seen of the rest is forgotten.
+    pub(super) fn looks_by(&self, policy: &Policy, handle: Option<&CaptureHandle>) {
+        let redactor = Arc::new(Redactor::new(policy));
+        if let Some(handle) = handle {
+            handle.set_redactor(Arc::clone(&redactor));
+        }
+        // After it: nothing of the rest is seen any more.
+        self.labels.retain(|app| redactor.allows(app));
+    }
+
     /// Looks at everything and tells those who follow, where it changed.
     pub(super) fn publish(&self) {
         renew(&self.overview, || self.look());
@@ -385,10 +396,13 @@ impl Shared {
             let why = sync.last_error.as_deref().unwrap_or_default();
             Some(said((sync.last_trouble?, why)))
         });
-        let of_feedback = {
+        let (of_feedback, of_pictures) = {
             let posting = self.posting.borrow();
-            let trouble = posting.trouble.as_ref();
-            trouble.map(|(trouble, why)| said((*trouble, why)))
+            let kept = |kept: &Option<(Trouble, String)>| {
+                let kept = kept.as_ref();
+                kept.map(|(trouble, why)| said((*trouble, why)))
+            };
+            (kept(&posting.words), kept(&posting.pictures))
         };
         let (here, of_records) = match of_records {
             Some((trouble, problem)) if trouble.is_here() => (Some(problem), None),
@@ -399,10 +413,17 @@ impl Shared {
             Some((Trouble::TooMany, problem)) => (Some(problem), None),
             of_feedback => (None, of_feedback),
         };
+        // Pictures alone say nothing of the rest, unless it is the way there that is cut off.
+        let (of_pictures, pictures) = match of_pictures {
+            Some((trouble, _)) if !trouble.is_of_the_way() => {
+                (None, Some(Sentence::plain("problem.pictures_wait")))
+            }
+            of_pictures => (of_pictures, None),
+        };
         Troubles {
             here,
-            server: of_records.or(of_feedback),
-            measured,
+            server: of_records.or(of_feedback).or(of_pictures),
+            measured: measured.or(pictures),
         }
     }
 
@@ -458,7 +479,7 @@ pub(super) struct Troubles {
     here: Option<Sentence>,
     /// Something keeps the server from taking anything.
     pub(super) server: Option<(Trouble, Sentence)>,
-    /// The server takes no more feedback for a while.
+    /// The server takes no more feedback for a while, or no pictures.
     measured: Option<Sentence>,
 }
 

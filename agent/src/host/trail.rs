@@ -16,6 +16,7 @@ use crate::sync::LabelStore;
 mod words;
 
 use words::Said;
+pub(super) use words::unnamed;
 
 /// How far back steps are offered.
 const WINDOW_MS: i64 = 60_000;

@@ -74,6 +74,7 @@ fn sentence(sentence: &Sentence) -> String {
         "problem.too_many" => "The server asks to wait.".to_owned(),
         "problem.server_full" => "The server has no room.".to_owned(),
         "problem.server_internal" => "The server has a fault.".to_owned(),
+        "problem.pictures_wait" => "A picture of what was said can't be sent yet.".to_owned(),
         "problem.no_display" => "There is no display.".to_owned(),
         "problem.feedback_refused" => {
             format!("The server refused {} of what was said.", value("count"))

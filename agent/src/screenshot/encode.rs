@@ -11,6 +11,9 @@ use super::{Picture, ScreenshotError};
 /// Qualities of JPEG that are tried one after the other.
 const QUALITIES: [u8; 3] = [88, 70, 45];
 
+/// The last of them, where a server takes only so much; below it nobody reads a screen any more.
+const LAST_QUALITY: u8 = 25;
+
 /// Longest side of what JPEG can say.
 const JPEG_SIDE_MAX: u32 = 65_535;
 
@@ -35,13 +38,27 @@ impl Picture {
         if let Some(encoded) = self.webp()? {
             return Ok(encoded);
         }
+        self.jpeg(&QUALITIES, SCREENSHOT_BYTES_MAX)
+    }
+
+    /// The picture as a file of at most so many bytes: with loss, and of the same size in pixels, which marks hang on.
+    ///
+    /// # Errors
+    /// Nothing makes it small enough.
+    pub fn encode_within(&self, bytes_max: usize) -> Result<Encoded, ScreenshotError> {
+        let [best, better, good] = QUALITIES;
+        self.jpeg(&[best, better, good, LAST_QUALITY], bytes_max)
+    }
+
+    /// The best of these qualities that fits.
+    fn jpeg(&self, qualities: &[u8], bytes_max: usize) -> Result<Encoded, ScreenshotError> {
         if self.size.width.max(self.size.height) > JPEG_SIDE_MAX {
             return Err(ScreenshotError::TooLarge);
         }
-        for quality in QUALITIES {
+        for quality in qualities {
             let mut bytes = Vec::new();
-            self.write(JpegEncoder::new_with_quality(&mut bytes, quality))?;
-            if bytes.len() <= SCREENSHOT_BYTES_MAX {
+            self.write(JpegEncoder::new_with_quality(&mut bytes, *quality))?;
+            if bytes.len() <= bytes_max {
                 return Ok(Encoded {
                     bytes,
                     mime: "image/jpeg",
@@ -93,23 +110,47 @@ fn wrong(error: image::ImageError) -> ScreenshotError {
 mod tests {
     use super::*;
 
+    fn noise(size: Size) -> Picture {
+        let mut seed = 1_u32;
+        let pixels = (0..size.width * size.height * 3)
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                seed.to_be_bytes()[0]
+            })
+            .collect();
+        Picture::new(size, pixels).unwrap()
+    }
+
     #[test]
     fn what_does_not_compress_becomes_a_jpeg_that_fits() {
         let size = Size {
             width: 2_600,
             height: 2_000,
         };
-        let mut seed = 1_u32;
-        let noise = (0..size.width * size.height * 3)
-            .map(|_| {
-                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                seed.to_be_bytes()[0]
-            })
-            .collect();
-        let encoded = Picture::new(size, noise).unwrap().encode().unwrap();
+        let encoded = noise(size).encode().unwrap();
         assert_eq!(encoded.mime, "image/jpeg");
         assert!(encoded.bytes.len() <= SCREENSHOT_BYTES_MAX);
         assert_eq!(Picture::decode(&encoded.bytes).unwrap().size(), size);
+    }
+
+    #[test]
+    fn what_a_server_finds_too_large_is_made_smaller_until_it_cannot_be() {
+        let size = Size {
+            width: 640,
+            height: 480,
+        };
+        let mut bytes = noise(size).encode().unwrap().bytes;
+        let mut times = 0;
+        while let Ok(smaller) = Picture::decode(&bytes)
+            .unwrap()
+            .encode_within(bytes.len() / 2)
+        {
+            assert!(smaller.bytes.len() <= bytes.len() / 2 && smaller.mime == "image/jpeg");
+            assert_eq!(Picture::decode(&smaller.bytes).unwrap().size(), size);
+            bytes = smaller.bytes;
+            times += 1;
+        }
+        assert!((1..10).contains(&times), "{times}");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod guard;
 mod rate;
 mod routes;
+mod serve;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -63,11 +64,7 @@ impl Sdk {
         let bytes = serde_json::to_vec_pretty(&access).map_err(std::io::Error::other)?;
         write_private(&file, &bytes)?;
         let router = routes::router(host, Arc::new(Guard::new(port, token)));
-        let task = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the local SDK ended");
-            }
-        });
+        let task = tokio::spawn(serve::run(listener, router));
         tracing::info!(port, "the local SDK listens");
         Ok(Self { file, task })
     }

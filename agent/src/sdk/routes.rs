@@ -236,5 +236,6 @@ fn opening(api: &Api, form: Form) -> Result<Opening, Refusal> {
         url: form.url,
         description: form.description,
         app_state: form.state,
+        found: None,
     })
 }

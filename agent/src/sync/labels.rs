@@ -135,6 +135,14 @@ impl LabelStore {
         }
     }
 
+    /// Forgets what was seen in programs that may not be looked at any more: none of it becomes a record from here on.
+    pub fn retain(&self, is_allowed: impl Fn(&str) -> bool) {
+        let state = &mut *self.state.lock();
+        state.known.retain(|_, label| is_allowed(&label.app));
+        state.order.retain(|hash| state.known.contains_key(hash));
+        state.pending.retain(|_, label| is_allowed(&label.app));
+    }
+
     /// The labels to be stored for sending, in the order of their hashes. They count
     /// as done; [`put_back`](Self::put_back) what could not be stored.
     #[must_use]
@@ -269,6 +277,24 @@ mod tests {
         };
         store.apply(&policy(&[1, 2], vec![never]));
         assert!(!store.has_pending());
+    }
+
+    #[test]
+    fn what_was_seen_where_nothing_may_be_looked_at_any_more_is_forgotten() {
+        let store = LabelStore::new();
+        store.apply(&policy(&[], Vec::new()));
+        let of = |app: &str, number, at_once| KnownLabel {
+            app: app.into(),
+            ..label(number, at_once)
+        };
+        store.note(of("bank", 1, false));
+        store.note(of("bank", 2, true));
+        store.note(of("mail", 3, false));
+        store.retain(|app| app != "bank");
+        assert!(!store.has_pending());
+        store.apply(&policy(&[1, 2, 3], Vec::new()));
+        assert_eq!(taken(&store), [hash(3)]);
+        assert_eq!(store.text(hash(1)), None);
     }
 
     #[test]

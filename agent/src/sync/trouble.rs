@@ -81,6 +81,15 @@ impl Trouble {
         }
     }
 
+    /// Whether nothing at all can leave because of it.
+    #[must_use]
+    pub fn is_of_the_way(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::Certificate | Self::Unauthorized | Self::Unknown
+        )
+    }
+
     /// Whether it lies on this computer, and not between it and the server.
     #[must_use]
     pub fn is_here(self) -> bool {

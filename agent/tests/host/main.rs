@@ -3,6 +3,7 @@
 #[path = "../common/click.rs"]
 mod click;
 mod pictures;
+mod said;
 mod server;
 #[path = "../common/tls.rs"]
 mod tls;
@@ -117,6 +118,12 @@ fn leave_draft(folder: &Path) -> Uuid {
             rgb[at..at + 3].copy_from_slice(&SECRET);
         }
     }
+    leave_draft_with(folder, Picture::new(size, rgb).unwrap())
+}
+
+/// The same with this picture.
+fn leave_draft_with(folder: &Path, picture: Picture) -> Uuid {
+    let size = picture.size();
     let around = Circumstances {
         opened_at: Timestamp::from_second(Timestamp::now().as_second()).unwrap(),
         target: Target {
@@ -138,7 +145,7 @@ fn leave_draft(folder: &Path) -> Uuid {
             is_screen: true,
             size,
         },
-        picture: Arc::new(Picture::new(size, rgb).unwrap()),
+        picture: Arc::new(picture),
     };
     let mut form = Form::new(around, Some(held));
     form.draft.description = "The list stays empty".into();
@@ -245,7 +252,8 @@ async fn what_was_said_offline_arrives_in_order_with_what_was_hidden_gone() {
         told(&mut events).await,
         HostEvent::FeedbackSent {
             id,
-            category: Category::Bug
+            category: Category::Bug,
+            picture_refused: false
         }
     );
     let seen = server.shared.seen.lock().clone();

@@ -47,6 +47,8 @@ pub struct Seen {
 
 pub struct Shared {
     pub statuses: Mutex<VecDeque<u16>>,
+    /// What every picture is answered with, as `everything` has it.
+    pub pictures: Mutex<Option<(u16, bool)>>,
     pub policy: Mutex<PolicyAnswer>,
     pub replies: Mutex<Vec<Reply>>,
     pub seen: Mutex<Seen>,
@@ -91,6 +93,7 @@ impl Server {
     pub async fn with(tls: Option<axum_server::tls_rustls::RustlsConfig>) -> Self {
         let shared = Arc::new(Shared {
             statuses: Mutex::default(),
+            pictures: Mutex::default(),
             policy: Mutex::new(policy()),
             replies: Mutex::default(),
             seen: Mutex::default(),
@@ -164,14 +167,18 @@ async fn door(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
     }
     let everything = *shared.everything.lock();
     match everything {
-        Some((status, true)) => return problem(status, Code::Internal),
-        Some((status, false)) => {
-            let status = StatusCode::from_u16(status).unwrap();
-            return (status, "<html>Sign in</html>").into_response();
-        }
-        None => {}
+        Some(told) => instead(told),
+        None => next.run(request).await,
     }
-    next.run(request).await
+}
+
+/// What is answered instead, by the server or by something on the way.
+fn instead((status, its_own): (u16, bool)) -> Response {
+    if its_own {
+        return problem(status, Code::Internal);
+    }
+    let status = StatusCode::from_u16(status).unwrap();
+    (status, "<html>Sign in</html>").into_response()
 }
 
 fn problem(status: u16, code: Code) -> Response {
@@ -244,17 +251,24 @@ async fn picture(
     Path(id): Path<Uuid>,
     headers: HeaderMap,
     body: Bytes,
-) -> impl IntoResponse {
-    assert!(is_device(&headers) && headers["content-type"] == "image/webp");
+) -> Response {
+    assert!(is_device(&headers));
+    let is_webp = body.get(8..12) == Some(b"WEBP".as_slice());
+    let mime = if is_webp { "image/webp" } else { "image/jpeg" };
+    assert_eq!(headers["content-type"], mime);
     let size_bytes = body.len() as u64;
     shared.seen.lock().pictures.push((id, body.to_vec()));
+    let told = *shared.pictures.lock();
+    if let Some(told) = told {
+        return instead(told);
+    }
     let answer = ScreenshotAnswer {
         sha256: String::new(),
         size_bytes,
         width: 1,
         height: 1,
     };
-    (StatusCode::CREATED, Json(answer))
+    (StatusCode::CREATED, Json(answer)).into_response()
 }
 
 async fn replies(State(shared): State<Arc<Shared>>) -> Json<Replies> {

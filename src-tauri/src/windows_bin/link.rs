@@ -218,7 +218,9 @@ fn asked(invoke: Invoke<Wry>) -> bool {
                 .map(|()| InvokeResponseBody::Json("null".to_owned()))
                 .map_err(|error| refusal(&unknown(error))),
             ("export_json", Some(window)) => export(&app, &link, &window).await,
-            ("feedback_retake", Some(window)) => retake(&link, &window, &arguments).await,
+            (takes @ ("feedback_retake" | "feedback_anew"), Some(window)) => {
+                out_of_the_way(&link, &window, takes, &arguments).await
+            }
             _ => link.call(&command, &arguments).await,
         };
         match answer {
@@ -248,11 +250,16 @@ async fn export(app: &AppHandle, link: &Link, window: &WebviewWindow) -> Answer 
 }
 
 /// The window is out of the way while the picture is taken, and comes back whatever became of it.
-async fn retake(link: &Link, window: &WebviewWindow, arguments: &Value) -> Answer {
+async fn out_of_the_way(
+    link: &Link,
+    window: &WebviewWindow,
+    command: &str,
+    arguments: &Value,
+) -> Answer {
     let failed = |error: tauri::Error| refusal(&unknown(error));
     window.hide().map_err(failed)?;
     tokio::time::sleep(HIDING).await;
-    let taken = link.call("feedback_retake", arguments).await;
+    let taken = link.call(command, arguments).await;
     window
         .show()
         .and_then(|()| window.set_focus())

@@ -2,6 +2,7 @@
 import type {
   Conversation,
   Day,
+  Deleted,
   Draft,
   FeedbackForm,
   FeedbackPreview,
@@ -39,6 +40,8 @@ export const feedbackForm = () => call<FeedbackForm>("feedback_form");
 export const feedbackSources = () => call<PictureSource[]>("feedback_sources");
 /** Hides our window, takes the picture and shows the window again. */
 export const feedbackRetake = (source: string) => call<PictureView>("feedback_retake", { source });
+/** Puts the draft aside for later, hides our window, takes a new picture and shows the window again. */
+export const feedbackAnew = () => call<FeedbackForm>("feedback_anew");
 /** The picture as it was taken: PNG or WebP. */
 export const feedbackPicture = (id: string) => call<ArrayBuffer>("feedback_picture", { id });
 export const feedbackSaveDraft = (draft: Draft) => call<null>("feedback_save_draft", { draft });
@@ -47,17 +50,23 @@ export const feedbackPreview = (draft: Draft) => call<FeedbackPreview>("feedback
 export const feedbackPreviewPicture = (draft: Draft) => call<ArrayBuffer>("feedback_preview_picture", { draft });
 export const feedbackSend = (draft: Draft) => call<string>("feedback_send", { draft });
 export const feedbackDiscard = () => call<null>("feedback_discard");
+/** What waits or was refused, exactly. */
+export const feedbackKept = (id: string) => call<FeedbackPreview>("feedback_kept", { id });
+/** Its picture, to the byte. */
+export const feedbackKeptPicture = (id: string) => call<ArrayBuffer>("feedback_kept_picture", { id });
 
 export const conversations = () => call<Conversation[]>("conversations");
 export const conversationRead = (id: string) => call<null>("conversation_read", { id });
+/** Deletes what the person said, with the answers, on this computer alone. */
+export const conversationDelete = (id: string) => call<null>("conversation_delete", { id });
 
 export const knowsDay = (date?: string) => call<Day>("knows_day", { date: date ?? null });
 export const knowsWaiting = (after?: number) => call<RecordPage>("knows_waiting", { after: after ?? null });
 export const knowsSent = () => call<SentBatch[]>("knows_sent");
 export const knowsRefused = (after?: number) => call<RecordPage>("knows_refused", { after: after ?? null });
 export const knowsLooked = () => call<LookView[]>("knows_looked");
-/** Deletes what waits: these records, or all of them. */
-export const deleteWaiting = (seqs: number[] | null) => call<null>("delete_waiting", { seqs });
+/** Deletes what waits: these records, or all of them; what leaves at this moment only if it doesn't arrive. */
+export const deleteWaiting = (seqs: number[] | null) => call<Deleted>("delete_waiting", { seqs });
 /** Deletes what the server refused. */
 export const deleteRefused = () => call<null>("delete_refused");
 export const deleteDay = (date: string) => call<null>("delete_day", { date });

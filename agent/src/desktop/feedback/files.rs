@@ -41,6 +41,9 @@ pub(super) struct Item {
     /// Its picture was deleted before it left.
     #[serde(default)]
     pub(super) picture_removed: bool,
+    /// Why the server didn't take its picture.
+    #[serde(default)]
+    pub(super) picture_problem: Option<String>,
 }
 
 impl Item {
@@ -151,6 +154,17 @@ impl Files {
     /// Forgets a conversation.
     pub(super) fn remove(&self, id: Uuid) {
         remove_or_say(&self.item_path(id), Leftover::Conversation);
+    }
+
+    /// Deletes a submission and its picture. The picture first: words without it say at least that they wait.
+    pub(super) fn delete(&self, id: Uuid) -> io::Result<()> {
+        self.remove_picture(id)?;
+        remove(&self.item_path(id))
+    }
+
+    /// Another picture in place of the one that is there.
+    pub(super) fn write_picture(&self, id: Uuid, picture: &Encoded) -> io::Result<()> {
+        write_private(&self.picture_path(id), &picture.bytes)
     }
 
     /// Removes the picture of a submission that the server has.

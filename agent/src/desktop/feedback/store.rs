@@ -1,8 +1,8 @@
 //! Submissions that wait, were sent or refused, with their replies.
 //!
-//! **Invariants:** what was accepted here is on disk, or the caller is told; submissions leave in the order in which
-//! they were made; the picture goes as soon as the server has it, the words stay as the person's side of the
-//! conversation.
+//! **Invariants:** what was accepted here is on disk, or the caller is told; words leave in the order in which they
+//! were made, and pictures in theirs: a picture that the server has no room for keeps nobody's words; the picture goes
+//! as soon as the server has it, the words stay as the person's side of the conversation, until the person deletes it.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::files::{Files, Item};
 use super::submission::Outgoing;
 use crate::desktop::view::{Conversation, Message, Sentence, SubmissionState};
+use crate::screenshot::Encoded;
 
 /// Submissions that may wait: with pictures, some hundred megabytes at the very most.
 pub const WAITING_MAX: usize = 50;
@@ -24,6 +25,15 @@ const CONVERSATIONS_MAX: usize = 200;
 
 /// Replies kept of one conversation.
 const MESSAGES_MAX: usize = 200;
+
+/// Words and pictures leave each at their own pace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// What people said.
+    Words,
+    /// What they said it with; after its words.
+    Pictures,
+}
 
 /// What to do next for a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +68,26 @@ struct State {
     items: Vec<Item>,
     /// Where the replies were read up to.
     after: String,
+    /// What is being sent at this moment.
+    on_its_way: Option<Uuid>,
+}
+
+/// What is kept of a submission that wasn't sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// The exact body.
+    pub body: String,
+    /// The picture's file.
+    pub picture: Option<PathBuf>,
+}
+
+/// As long as it lives its submission is being sent, and can't be deleted.
+pub struct OnItsWay<'a>(&'a Store);
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().on_its_way = None;
+    }
 }
 
 impl Store {
@@ -68,6 +98,7 @@ impl Store {
         let state = State {
             items: files.load(),
             after: files.replies_after(),
+            on_its_way: None,
         };
         Self {
             files,
@@ -109,6 +140,7 @@ impl Store {
             messages: Vec::new(),
             seen: 0,
             picture_removed: false,
+            picture_problem: None,
         };
         self.files.add(&item, outgoing.picture.as_ref())?;
         state.items.push(item);
@@ -130,22 +162,34 @@ impl Store {
         }
     }
 
-    /// What to send next: the oldest that waits.
+    /// What to send next: the oldest that waits there.
     #[must_use]
-    pub fn next(&self) -> Option<Next> {
+    pub fn next(&self, lane: Lane) -> Option<Next> {
         let state = self.state.lock();
-        let item = state.items.iter().find(|item| item.waits())?;
-        Some(match (&item.picture, item.posted) {
-            (Some(mime), true) => Next::Picture {
-                id: item.id,
-                mime: mime.clone(),
-                path: self.files.picture_path(item.id),
-            },
-            _ => Next::Words {
+        let mut waiting = state.items.iter().filter(|item| item.waits());
+        match lane {
+            Lane::Words => waiting.find(|item| !item.posted).map(|item| Next::Words {
                 id: item.id,
                 body: item.body.clone().into_bytes(),
-            },
-        })
+            }),
+            Lane::Pictures => waiting.find_map(|item| {
+                let mime = item.picture.as_ref().filter(|_| item.posted)?;
+                Some(Next::Picture {
+                    id: item.id,
+                    mime: mime.clone(),
+                    path: self.files.picture_path(item.id),
+                })
+            }),
+        }
+    }
+
+    /// It is being sent from now on; none where it was deleted meanwhile.
+    #[must_use]
+    pub fn on_its_way(&self, id: Uuid) -> Option<OnItsWay<'_>> {
+        let mut state = self.state.lock();
+        let waits = state.items.iter().any(|item| item.id == id && item.waits());
+        state.on_its_way = waits.then_some(id);
+        waits.then_some(OnItsWay(self))
     }
 
     /// The server has the words. True where nothing is left to send.
@@ -202,6 +246,31 @@ impl Store {
         Ok(with_picture.len() as u64)
     }
 
+    /// A smaller picture in place of the one that is too large for the server, of this type.
+    ///
+    /// # Errors
+    /// It can't be kept: the larger one is still there.
+    pub fn set_picture(&self, id: Uuid, picture: &Encoded) -> io::Result<()> {
+        // Between the two the type is wrong, which the server tells from the bytes; then it is made anew.
+        self.files.write_picture(id, picture)?;
+        self.change(id, |item| item.picture = Some(picture.mime.to_owned()))
+            .map(drop)
+    }
+
+    /// The server has the words and will never take the picture; the reason is kept.
+    ///
+    /// # Errors
+    /// It can't be kept: the picture is tried again.
+    pub fn picture_refused(&self, id: Uuid, reason: &str, at: Timestamp) -> io::Result<()> {
+        self.change(id, |item| {
+            item.picture = None;
+            item.picture_problem = Some(reason.to_owned());
+            item.body.clear();
+            item.state = SubmissionState::Sent { at };
+        })?;
+        self.files.remove_picture(id)
+    }
+
     /// The server will never take it; it is kept with the reason.
     ///
     /// # Errors
@@ -215,23 +284,52 @@ impl Store {
         .map(drop)
     }
 
-    /// All that waits is refused, because this device's identity ended.
+    /// Deletes a submission here, with its picture and its answers.
     ///
     /// # Errors
-    /// The first that can't be kept.
-    pub fn refuse_waiting(&self, reason: &str) -> io::Result<()> {
-        let waiting: Vec<Uuid> = {
-            let state = self.state.lock();
-            state
-                .items
-                .iter()
-                .filter(|item| item.waits())
-                .map(|item| item.id)
-                .collect()
-        };
+    /// It is being sent at this moment, or can't be deleted.
+    pub fn delete(&self, id: Uuid) -> Result<(), Sentence> {
+        let mut state = self.state.lock();
+        if state.on_its_way == Some(id) {
+            return Err(Sentence::plain("problem.leaving_now"));
+        }
+        Ok(self.remove(&mut state, id)?)
+    }
+
+    /// Deletes all that waits, what is being sent at this moment among it.
+    ///
+    /// # Errors
+    /// The first that can't be deleted.
+    pub fn delete_waiting(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let waiting = state.items.iter().filter(|item| item.waits());
+        let waiting: Vec<Uuid> = waiting.map(|item| item.id).collect();
         waiting
             .into_iter()
-            .try_for_each(|id| self.refused(id, reason))
+            .try_for_each(|id| self.remove(&mut state, id))
+    }
+
+    fn remove(&self, state: &mut State, id: Uuid) -> io::Result<()> {
+        self.files.delete(id)?;
+        state.items.retain(|item| item.id != id);
+        Ok(())
+    }
+
+    /// What is kept of a submission that waits or was refused.
+    #[must_use]
+    pub fn kept(&self, id: Uuid) -> Option<Unsent> {
+        let state = self.state.lock();
+        let unsent = |item: &&Item| !matches!(item.state, SubmissionState::Sent { .. });
+        let item = state
+            .items
+            .iter()
+            .filter(unsent)
+            .find(|item| item.id == id)?;
+        let picture = item.picture.as_ref().map(|_| self.files.picture_path(id));
+        Some(Unsent {
+            body: item.body.clone(),
+            picture,
+        })
     }
 
     fn change(&self, id: Uuid, change: impl FnOnce(&mut Item)) -> io::Result<Option<Item>> {
@@ -325,6 +423,7 @@ impl Store {
                 messages: item.messages.clone(),
                 unread: item.messages.len().saturating_sub(item.seen) as u64,
                 picture_removed: item.picture_removed,
+                picture_problem: item.picture_problem.clone(),
             })
             .collect()
     }
@@ -353,6 +452,7 @@ impl Store {
         let state = self.state.lock();
         let mut counts = Counts::default();
         for item in &state.items {
+            counts.posted += u64::from(item.posted);
             match item.state {
                 SubmissionState::Waiting => counts.waiting += 1,
                 SubmissionState::Refused { .. } => counts.refused += 1,
@@ -372,8 +472,10 @@ impl Store {
 pub struct Counts {
     /// Wait to be sent.
     pub waiting: u64,
-    /// The server has them.
+    /// The server has them, with their pictures.
     pub sent: u64,
+    /// The server has their words.
+    pub posted: u64,
     /// When it took the last of them.
     pub last_sent_at: Option<Timestamp>,
     /// The server refused them.

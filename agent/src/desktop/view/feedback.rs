@@ -83,6 +83,18 @@ pub struct Occasion {
     pub sentence: Sentence,
 }
 
+impl Occasion {
+    /// The same without the name of what it happened on.
+    #[must_use]
+    pub fn without_name(mut self) -> Self {
+        self.sentence.values.remove("element");
+        if self.sentence.key == "occasion.rage_click" {
+            self.sentence.key.push_str("_unnamed");
+        }
+        self
+    }
+}
+
 /// The form as it opens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -95,10 +107,13 @@ pub struct FeedbackForm {
     pub app: String,
     /// What opened the form, where it wasn't the person.
     pub occasion: Option<Occasion>,
-    /// The last minute, oldest first; none is attached before the person says so.
+    /// The last minute, oldest first. None is attached before the person says so, but for what was found, where the
+    /// person was asked about it and said yes.
     pub steps: Vec<TrailStep>,
     /// Why there may be no picture, or none any more; none where pictures are allowed.
     pub picture_refused: Option<Sentence>,
+    /// When it was begun, where it is a draft that was left.
+    pub left_at: Option<Timestamp>,
 }
 
 /// Exactly what will be sent.
@@ -168,4 +183,6 @@ pub struct Conversation {
     pub unread: u64,
     /// Whether a picture that waited was deleted, because the organisation takes none any more.
     pub picture_removed: bool,
+    /// Why the server didn't take its picture, in its words; the text is there.
+    pub picture_problem: Option<String>,
 }

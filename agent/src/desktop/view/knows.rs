@@ -148,6 +148,16 @@ pub struct RecordPage {
     pub body: String,
 }
 
+/// What became of records that were to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Deleted {
+    /// Deleted.
+    pub deleted: u64,
+    /// On their way to the server at that moment: deleted here as soon as it is known that they didn't arrive.
+    pub leaving: u64,
+}
+
 /// What was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

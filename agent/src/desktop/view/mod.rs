@@ -17,7 +17,7 @@ pub use feedback::{
 pub use first_run::{Datum, FirstRun, PolicyView, Sensitivity};
 pub use glance::{CaptureState, HealthLine, Icon, Overview, PauseFor, Sentence};
 pub use knows::{
-    AppSpan, Day, IncidentView, LookView, RecordPage, RecordView, ScoreView, ScreenView, SentBatch,
-    SessionView, Term,
+    AppSpan, Day, Deleted, IncidentView, LookView, RecordPage, RecordView, ScoreView, ScreenView,
+    SentBatch, SessionView, Term,
 };
 pub use settings::{FormReady, PauseRule, PolicyApps, Setting, Settings, SettingsChange, Theme};

@@ -1,10 +1,9 @@
 //! Follows whom the device is enrolled with, and the policy.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use snag_core::{Policy, Redactor};
+use snag_core::Policy;
 
 use super::{Live, TRY_AGAIN};
 use crate::config::{Identity, IdentityError};
@@ -93,11 +92,8 @@ impl Live {
         }
         match self.policy() {
             Some(Ok(policy)) => {
-                if let Some(capture) = &self.capture {
-                    capture
-                        .handle()
-                        .set_redactor(Arc::new(Redactor::new(&policy)));
-                }
+                let handle = self.capture.as_ref().map(snag_capture::Capture::handle);
+                self.shared.looks_by(&policy, handle.as_ref());
                 if let Some(pipeline) = &mut self.pipeline {
                     pipeline.set_policy(policy);
                 }

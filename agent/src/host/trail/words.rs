@@ -75,20 +75,32 @@ pub(super) fn of(step: &Step, labels: &LabelStore, words: &Words) -> (Said, u64)
             (what, number, u64::from(event.count))
         }
         What::Incident(incident) => {
-            use core::IncidentKind as Kind;
-            let name = name(incident.label);
-            let what = match incident.kind {
-                Kind::RageClick => named("step.rage_click", name),
-                Kind::DeadClick => named("step.dead_click", name),
-                Kind::Backtrack => Sentence::plain("step.backtrack"),
-                Kind::AbandonedTask => named("step.abandoned_task", name),
-                Kind::ErrorLoop => named("step.error_loop", name),
-                Kind::UndoStorm => Sentence::plain("step.undo_storm"),
-            };
+            let what = incident_words(incident.kind, name(incident.label));
             (what, Number::Behind, incident.count)
         }
     };
     (Said { what, number }, count)
+}
+
+fn incident_words(kind: core::IncidentKind, name: Option<String>) -> Sentence {
+    use core::IncidentKind as Kind;
+    match kind {
+        Kind::RageClick => named("step.rage_click", name),
+        Kind::DeadClick => named("step.dead_click", name),
+        Kind::Backtrack => Sentence::plain("step.backtrack"),
+        Kind::AbandonedTask => named("step.abandoned_task", name),
+        Kind::ErrorLoop => named("step.error_loop", name),
+        Kind::UndoStorm => Sentence::plain("step.undo_storm"),
+    }
+}
+
+/// What was found, and how often, without the name of what it happened on.
+pub(in crate::host) fn unnamed(kind: core::IncidentKind, count: u64, words: &Words) -> String {
+    let said = Said {
+        what: incident_words(kind, None),
+        number: Number::Behind,
+    };
+    said.text(count, words)
 }
 
 /// With a name where one is known: the key's sentence with `_named`.

@@ -56,7 +56,10 @@ pub(super) async fn failure(response: Response) -> CallError {
         why,
     };
     match status {
-        StatusCode::PAYLOAD_TOO_LARGE => CallError::TooLarge,
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let by_server = matches!(refused(response).await, CallError::Refused { .. });
+            CallError::TooLarge { by_server }
+        }
         StatusCode::UNAUTHORIZED => later(
             "the server does not accept this device's token (401); it may have to be enrolled again"
                 .into(),

@@ -98,7 +98,10 @@ pub enum CallError {
     },
     /// The body is too large for the server.
     #[error("the server found the request too large")]
-    TooLarge,
+    TooLarge {
+        /// Whether the server itself says so, and not something on the way.
+        by_server: bool,
+    },
 }
 
 impl CallError {
@@ -107,7 +110,7 @@ impl CallError {
     pub fn after_ms(&self) -> Option<u64> {
         match self {
             Self::Retry { after_ms, .. } => *after_ms,
-            Self::Refused { .. } | Self::TooLarge => None,
+            Self::Refused { .. } | Self::TooLarge { .. } => None,
         }
     }
 
@@ -116,7 +119,7 @@ impl CallError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::Retry { trouble, .. } => *trouble,
-            Self::Refused { .. } | Self::TooLarge => Trouble::Refused,
+            Self::Refused { .. } | Self::TooLarge { .. } => Trouble::Refused,
         }
     }
 }

@@ -1,10 +1,11 @@
 import { lazy, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState, type FormEvent } from "react";
 import i18next from "i18next";
+import { flushSync } from "react-dom";
 import { useTranslation } from "react-i18next";
 
 import { Check, PictureOff } from "../../design/icons";
-import { say, told } from "../../i18n";
-import type { Category, Draft, Sentence } from "../../ipc/bindings";
+import { dateTime, say, told } from "../../i18n";
+import type { Category, Draft, FeedbackForm, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import type { Opening, WindowProps } from "../ask";
 import { useAnnounce } from "../parts/Announcer";
@@ -29,10 +30,21 @@ const CATEGORIES: readonly Category[] = ["bug", "idea", "question", "praise", "o
 /** The server's limit: see sync-server/wire/src/limits.rs. */
 const MOST_CHARACTERS = 10_000;
 
-export function FeedbackWindow({ form, failure, overview, scheme }: WindowProps) {
+export function FeedbackWindow({ form: first, failure, overview, scheme }: WindowProps) {
   const [refused, setRefused] = useState<unknown>(null);
+  const [form, setForm] = useState(first);
   if (!form || refused) return <Refused thrown={refused ?? failure} />;
-  return <Form opening={form} keptBecause={overview?.server_problem ?? null} scheme={scheme} onRefused={setRefused} />;
+  return (
+    <Form
+      // Another one opens as if it were the first: nothing of what was on the screen is its.
+      key={form.here?.draft.id}
+      opening={form}
+      keptBecause={overview?.server_problem ?? null}
+      scheme={scheme}
+      onRefused={setRefused}
+      onAnew={(here) => setForm({ asked: Promise.resolve(here), here })}
+    />
+  );
 }
 
 /** What becomes of the words while the server takes nothing. */
@@ -64,9 +76,10 @@ type FormProps = {
   keptBecause: Sentence | null;
   scheme: "light" | "dark";
   onRefused: (thrown: unknown) => void;
+  onAnew: (form: FeedbackForm) => void;
 };
 
-function Form({ opening, keptBecause, scheme, onRefused }: FormProps) {
+function Form({ opening, keptBecause, scheme, onRefused, onAnew }: FormProps) {
   const { t } = useTranslation();
   const announce = useAnnounce();
   const second = useSecondStep();
@@ -77,13 +90,15 @@ function Form({ opening, keptBecause, scheme, onRefused }: FormProps) {
   /** Whether the question before all is thrown away is shown; nothing before it was asked once. */
   const [discarding, setDiscarding] = useState<boolean | null>(null);
   const [sending, setSending] = useState(false);
+  /** Whether another form is on its way: what is pressed or written meanwhile would be neither's. */
+  const [renewing, setRenewing] = useState(false);
   const current = useLatest(latest);
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [missing, setMissing] = useState<"category" | "description" | null>(null);
   const text = useRef<HTMLTextAreaElement>(null);
   const chips = useRef<HTMLDivElement>(null);
   const onProblem = useCallback((thrown: unknown) => setProblem(client.asSentence(thrown)), []);
-  const { form, setForm, history, setHistory, arrived } = useOpening(opening, text, words, onRefused, onProblem);
+  const { form, setForm, history, setHistory, arrived, anew } = useOpening(opening, text, words, onRefused, onProblem);
 
   // The field stands in the page by now, and React gave it the focus.
   useLayoutEffect(() => {
@@ -171,7 +186,7 @@ function Form({ opening, keptBecause, scheme, onRefused }: FormProps) {
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (document.querySelector("[role=dialog]")) return;
+      if (renewing || document.querySelector("[role=dialog]")) return;
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
         event.preventDefault();
         void send();
@@ -193,7 +208,24 @@ function Form({ opening, keptBecause, scheme, onRefused }: FormProps) {
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [announce, choose, leave, send, t]);
+  }, [announce, choose, leave, renewing, send, t]);
+
+  const renew = async (button: HTMLElement) => {
+    setProblem(null);
+    setRenewing(true);
+    try {
+      const next = await anew();
+      announce(t("feedback.left_kept"));
+      onAnew(next);
+    } catch (thrown) {
+      flushSync(() => {
+        onProblem(thrown);
+        setRenewing(false);
+      });
+      // It lost the focus as nothing could be pressed.
+      button.focus();
+    }
+  };
 
   const retake = async (source: string) => {
     await flush();
@@ -210,7 +242,7 @@ function Form({ opening, keptBecause, scheme, onRefused }: FormProps) {
   };
 
   return (
-    <main className="feedback">
+    <main className="feedback" inert={renewing} aria-busy={renewing || undefined}>
       {form && !form.picture ? (
         <section className="picture picture-none" aria-label={t("feedback.picture")}>
           <PictureOff size={40} />
@@ -233,6 +265,14 @@ function Form({ opening, keptBecause, scheme, onRefused }: FormProps) {
 
       <form className="say" onSubmit={submit} noValidate>
         <div className="say-scroll">
+          {form?.left_at && (
+            <p className="left-draft">
+              {t("feedback.left", { at: dateTime(form.left_at) })}{" "}
+              <button className="quiet-button" type="button" onClick={(event) => void renew(event.currentTarget)}>
+                {t("feedback.left_anew")}
+              </button>
+            </p>
+          )}
           <h1>
             {form?.occasion ? (
               <Readable text={told(form.occasion.sentence)} />

@@ -37,6 +37,8 @@ export function useDraft(first: Draft | null) {
   const ahead = useRef<Partial<Draft>>({});
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   const writing = useRef<Promise<void>>(Promise.resolve());
+  /** Whether the last write failed. */
+  const failed = useRef(false);
 
   /** Writes what isn't written, one write after the other. */
   const flush = useCallback((): Promise<void> => {
@@ -49,11 +51,13 @@ export function useDraft(first: Draft | null) {
       .then(() => feedbackSaveDraft(now))
       .then(
         () => {
+          failed.current = false;
           // Not said of letters that came while it was written.
           setSaved(latest.current === now);
           setProblem(null);
         },
         (thrown: unknown) => {
+          failed.current = true;
           // Not on disk, and said so; the next change tries again.
           setSaved(false);
           setProblem(asSentence(thrown));
@@ -61,6 +65,15 @@ export function useDraft(first: Draft | null) {
       );
     return writing.current;
   }, []);
+
+  /** Writes what isn't written, also what couldn't be before; rejects where it still can't. */
+  const keep = useCallback(async () => {
+    await flush();
+    if (!failed.current) return;
+    await feedbackSaveDraft(latest.current);
+    failed.current = false;
+    setProblem(null);
+  }, [flush]);
 
   const update = useCallback(
     (change: Partial<Draft>) => {
@@ -128,7 +141,7 @@ export function useDraft(first: Draft | null) {
     () => given.current !== null && JSON.stringify(latest.current) === JSON.stringify(given.current),
     [],
   );
-  return { draft, latest, saved, problem, update, replace, take, flush, forget, untouched };
+  return { draft, latest, saved, problem, update, replace, take, flush, keep, forget, untouched };
 }
 
 /** The draft's words, and after them those that were written meanwhile. */

@@ -7,7 +7,7 @@ import type { Opening } from "../ask";
 import { begin, EMPTY, type Drawing, type History } from "./marks";
 import type { useDraft } from "./useDraft";
 
-type Kept = Pick<ReturnType<typeof useDraft>, "latest" | "take" | "replace" | "update" | "untouched">;
+type Kept = Pick<ReturnType<typeof useDraft>, "latest" | "take" | "replace" | "update" | "keep" | "untouched">;
 
 /**
  * The form as Rust holds it: what it opened with, which may come after the text field took its first letters, and a new occasion that
@@ -18,7 +18,7 @@ type Kept = Pick<ReturnType<typeof useDraft>, "latest" | "take" | "replace" | "u
 export function useOpening(
   { asked, here }: Opening,
   field: RefObject<HTMLTextAreaElement | null>,
-  { latest, take, replace, update, untouched }: Kept,
+  { latest, take, replace, update, keep, untouched }: Kept,
   onRefused: (thrown: unknown) => void,
   onProblem: (thrown: unknown) => void,
 ) {
@@ -26,6 +26,8 @@ export function useOpening(
   const [history, setHistory] = useState<History>(() => begin(here ? drawingOf(here.draft) : EMPTY));
   const [arrival] = useState(() => latch(here !== null));
   const composing = useRef(false);
+  /** Whether this form makes room for another: what reaches the window then is that one's. */
+  const leaving = useRef(false);
 
   useEffect(() => {
     const text = field.current;
@@ -73,7 +75,7 @@ export function useOpening(
     const reread = async () => {
       await arrival.opened;
       const next = await client.feedbackForm();
-      if (gone) return;
+      if (gone || leaving.current) return;
       if (untouched()) {
         replace(next.draft);
         setHistory(begin(drawingOf(next.draft)));
@@ -108,9 +110,21 @@ export function useOpening(
     };
   }, [arrival, latest, onProblem, replace, untouched, update]);
 
+  /** Begins another form in place of a draft that was left, which is kept as it is by now. */
+  const anew = useCallback(async () => {
+    leaving.current = true;
+    try {
+      await keep();
+      return await client.feedbackAnew();
+    } catch (thrown) {
+      leaving.current = false;
+      throw thrown;
+    }
+  }, [keep]);
+
   /** Ends once Rust's form is here, or was refused. */
   const arrived = useCallback(() => arrival.opened, [arrival]);
-  return { form, setForm, history, setHistory, arrived };
+  return { form, setForm, history, setHistory, arrived, anew };
 }
 
 function drawingOf({ crop, hidden, marks }: Draft): Drawing {

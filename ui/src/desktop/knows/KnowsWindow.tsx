@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import { Export, Left, Right, Search, Trash } from "../../design/icons";
 import { bytes, dateTime, longDate, number } from "../../i18n";
-import type { Overview, Sentence } from "../../ipc/bindings";
+import type { Conversation, Deleted, Overview, Sentence } from "../../ipc/bindings";
 import * as client from "../../ipc/client";
 import { useAnnounce } from "../parts/Announcer";
 import { Confirm } from "../parts/Confirm";
@@ -14,6 +14,7 @@ import { useAsked } from "../parts/useAsked";
 import type { WindowProps } from "../ask";
 import { DayTab, matches } from "./DayTab";
 import { Body, RecordList, usePages } from "./Records";
+import { holdingWords, Said, SaidToo } from "./Said";
 import { StateLine } from "./StateLine";
 import "./knows.css";
 
@@ -32,17 +33,25 @@ export function KnowsWindow({ overview }: WindowProps) {
   const [asking, setAsking] = useState<"day" | "waiting" | "refused" | "forget" | null>(null);
   const [problem, setProblem] = useState<Sentence | null>(null);
   const [exported, setExported] = useState<string | null>(null);
+  /** How many that were to be deleted were on their way already, and what had left by then. */
+  const [leaving, setLeaving] = useState<{ count: number; sentAt?: string | null } | null>(null);
 
+  /** What is searched in a list is read on to where it is looked at, and no other. */
+  const wanted = (of: Tab) => (tab === of ? search.trim() : "");
   const day = useAsked(useCallback(() => client.knowsDay(date), [date]));
   const [listed, setListed] = useState(overview?.waiting_records ?? 0);
-  const waiting = usePages(client.knowsWaiting, `${turn}/${listed}`);
+  const waiting = usePages(client.knowsWaiting, `${turn}/${listed}`, wanted("waiting"));
   // What left meanwhile isn't chosen any more.
   const chosen = new Set((waiting.pages?.items ?? []).map((one) => one.seq).filter((seq) => picked.has(seq)));
   /** What is asked about stays what it was, whatever leaves meanwhile; nothing is all that waits. */
   const [doomed, setDoomed] = useState<number[] | null>(null);
-  const refused = usePages(client.knowsRefused, `${turn}`);
+  const refused = usePages(client.knowsRefused, `${turn}`, wanted("refused"));
   const sent = useAsked(client.knowsSent);
   const looked = useAsked(client.knowsLooked);
+  const conversations = useAsked(
+    client.conversations,
+    `${overview?.waiting_feedback}/${overview?.refused_feedback}/${overview?.last_sent_at}`,
+  );
 
   const save = async () => {
     setProblem(null);
@@ -62,6 +71,7 @@ export function KnowsWindow({ overview }: WindowProps) {
     setTurn((last) => last + 1);
     day.again();
     sent.again();
+    conversations.again();
   };
 
   // What was sent while the window is open waits no more.
@@ -84,7 +94,7 @@ export function KnowsWindow({ overview }: WindowProps) {
   const listedNow = tab === "waiting" ? waiting.pages : null;
   const waits = listedNow ? listedNow.total + listedNow.unstored : waitingNow;
 
-  // As the head counts them: what was said is listed in Conversations, and named here.
+  // As the head counts them: all that was said is listed in Conversations, and named here; what didn't leave is here, too.
   const said = {
     waiting: overview?.waiting_feedback ?? 0,
     sent: overview?.sent_feedback ?? 0,
@@ -96,9 +106,42 @@ export function KnowsWindow({ overview }: WindowProps) {
     looked: looked.value?.length ?? 0,
   };
 
+  const unsent = (state: "waiting" | "refused") =>
+    (conversations.value ?? []).filter((one) => one.state.state === state);
+  const saidHere = (state: "waiting" | "refused") => (
+    <Said
+      count={said[state]}
+      text={t(`knows.feedback_${state}`, { number: number(said[state]) })}
+      said={unsent(state)}
+      all={conversations.value ?? []}
+      search={search}
+      organisation={overview?.organisation ?? ""}
+      onDeleted={renew}
+    />
+  );
+  /** That nothing here holds what is searched, once there is nothing left to look through. */
+  const nowhere = ({ pages, found }: typeof waiting, said: Conversation[]) =>
+    search.trim() !== "" &&
+    pages?.next === null &&
+    conversations.value !== null &&
+    found.length === 0 &&
+    pages.items.length + said.length > 0 &&
+    holdingWords(search, said, t).length === 0 && (
+      <p className="quiet no-snags">{t("knows.nothing_found", { search })}</p>
+    );
+
+  /** In words, what became of records: those that were on their way are still here. */
+  const deletedWords = ({ deleted, leaving }: Deleted) =>
+    [deleted > 0 || leaving === 0 ? t("knows.deleted") : "", leaving > 0 ? t("knows.leaving", { count: leaving }) : ""]
+      .filter(Boolean)
+      .join(". ");
+
   // What the person asked for and didn't get comes first; what a list says, too, stands there alone.
   const above = once(problem, ...problemsOf(overview));
-  const unsaid = (sentence: Sentence | null) => sentence && !says(above, sentence) && <Problem sentence={sentence} />;
+  const unsaid = (...sentences: (Sentence | null)[]) =>
+    once(...sentences)
+      .filter((one) => !says(above, one))
+      .map((one) => <Problem key={one.key} sentence={one} />);
 
   return (
     <main className="knows">
@@ -133,7 +176,10 @@ export function KnowsWindow({ overview }: WindowProps) {
 
       <Tabs
         value={tab}
-        onChange={(next) => setTab((next as Tab | null) ?? "day")}
+        onChange={(next) => {
+          setTab((next as Tab | null) ?? "day");
+          setLeaving(null);
+        }}
         keepMounted={false}
         className="knows-tabs"
       >
@@ -186,16 +232,20 @@ export function KnowsWindow({ overview }: WindowProps) {
         </Panel>
 
         <Panel value="waiting">
-          {unsaid(waiting.problem)}
+          {unsaid(waiting.problem, conversations.problem)}
+          {leaving && leaving.count > 0 && leaving.sentAt === sentAt && (
+            <Problem sentence={{ key: "knows.leaving", values: { count: String(leaving.count) } }} kind="info" />
+          )}
+          {saidHere("waiting")}
           {waiting.pages && (
             <>
+              {said.waiting > 0 && waiting.pages.total > 0 && <h2>{t("knows.records")}</h2>}
               {(waiting.pages.total > 0 || said.waiting === 0) && (
                 <p className="lead">{t("knows.waiting_text", { count: waiting.pages.total })}</p>
               )}
               {waiting.pages.unstored > 0 && (
                 <p className="lead">{t("knows.unstored", { count: waiting.pages.unstored })}</p>
               )}
-              <Said count={said.waiting} text={t("knows.feedback_waiting", { number: number(said.waiting) })} />
               {waiting.pages.total > 0 && (
                 <div className="list-tools">
                   <Button
@@ -227,13 +277,8 @@ export function KnowsWindow({ overview }: WindowProps) {
                 </div>
               )}
               <Body body={waiting.pages.body} />
-              <RecordList
-                pages={waiting.pages}
-                search={search}
-                onMore={() => void waiting.more()}
-                chosen={chosen}
-                onChosen={setChosen}
-              />
+              {nowhere(waiting, unsent("waiting"))}
+              <RecordList list={waiting} chosen={chosen} onChosen={setChosen} />
             </>
           )}
         </Panel>
@@ -245,7 +290,7 @@ export function KnowsWindow({ overview }: WindowProps) {
               <p className="lead">
                 {sent.value.length === 0 && said.sent === 0 ? t("knows.sent_empty") : t("knows.sent_text")}
               </p>
-              <Said count={said.sent} text={t("knows.feedback_sent", { number: number(said.sent) })} />
+              <SaidToo count={said.sent} text={t("knows.feedback_sent", { number: number(said.sent) })} />
               <div className="list-tools">
                 <Button
                   variant="default"
@@ -291,9 +336,11 @@ export function KnowsWindow({ overview }: WindowProps) {
         </Panel>
 
         <Panel value="refused">
-          {unsaid(refused.problem)}
+          {unsaid(refused.problem, conversations.problem)}
+          {saidHere("refused")}
           {refused.pages && (
             <>
+              {said.refused > 0 && refused.pages.total > 0 && <h2>{t("knows.records")}</h2>}
               {(refused.pages.total > 0 || said.refused === 0) && (
                 <p className="lead">
                   {refused.pages.total === 0
@@ -301,7 +348,6 @@ export function KnowsWindow({ overview }: WindowProps) {
                     : t("knows.refused_text", { count: refused.pages.total })}
                 </p>
               )}
-              <Said count={said.refused} text={t("knows.feedback_refused", { number: number(said.refused) })} />
               {refused.pages.total > 0 && (
                 <div className="list-tools">
                   <Button
@@ -314,7 +360,8 @@ export function KnowsWindow({ overview }: WindowProps) {
                   </Button>
                 </div>
               )}
-              <RecordList pages={refused.pages} search={search} onMore={() => void refused.more()} />
+              {nowhere(refused, unsent("refused"))}
+              <RecordList list={refused} />
             </>
           )}
         </Panel>
@@ -377,9 +424,12 @@ export function KnowsWindow({ overview }: WindowProps) {
         title={t("knows.delete_waiting_title", { count: doomed?.length ?? waiting.pages?.total ?? 0 })}
         text={t("knows.delete_waiting_text")}
         action={t("common.delete")}
-        done={t("knows.deleted")}
+        done={deletedWords}
         act={() => client.deleteWaiting(doomed)}
-        onDone={renew}
+        onDone={({ leaving }) => {
+          setLeaving({ count: leaving, sentAt });
+          renew();
+        }}
       />
       <Confirm
         opened={asking === "refused"}
@@ -421,20 +471,6 @@ function actor(said: string, t: (key: string, values?: Record<string, string>) =
   if (kind === "token") return t("knows.actor.program", { name });
   if (kind === "system") return t("knows.actor.server");
   return name || said;
-}
-
-/** That feedback is among what is counted, and where it is. */
-function Said({ count, text }: { count: number; text: string }) {
-  const { t } = useTranslation();
-  if (count === 0) return null;
-  return (
-    <p className="lead said-too">
-      {text}{" "}
-      <Button size="compact-xs" variant="subtle" onClick={() => void client.openWindow("conversations")}>
-        {t("knows.feedback_where")}
-      </Button>
-    </p>
-  );
 }
 
 function Panel({ value, children }: { value: Tab; children: ReactNode }) {

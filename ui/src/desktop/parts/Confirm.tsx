@@ -7,7 +7,7 @@ import { Problem } from "./Problem";
 import { asSentence } from "../../ipc/client";
 import type { Sentence } from "../../ipc/bindings";
 
-type Props = {
+type Props<T> = {
   opened: boolean;
   onClose: () => void;
   title: string;
@@ -16,13 +16,13 @@ type Props = {
   /** The verb on the button: "Delete", never "OK". */
   action: string;
   /** What is said when it is done. */
-  done: string;
-  act: () => Promise<unknown>;
-  onDone: () => void;
+  done: string | ((result: T) => string);
+  act: () => Promise<T>;
+  onDone: (result: T) => void;
 };
 
 /** Asks before something is lost. */
-export function Confirm({ opened, onClose, title, text, action, done, act, onDone }: Props) {
+export function Confirm<T>({ opened, onClose, title, text, action, done, act, onDone }: Props<T>) {
   const { t } = useTranslation();
   const announce = useAnnounce();
   const [busy, setBusy] = useState(false);
@@ -34,10 +34,10 @@ export function Confirm({ opened, onClose, title, text, action, done, act, onDon
   const go = async () => {
     setBusy(true);
     try {
-      await act();
-      announce(done);
+      const result = await act();
+      announce(typeof done === "string" ? done : done(result));
       close();
-      onDone();
+      onDone(result);
     } catch (thrown) {
       setProblem(asSentence(thrown));
     } finally {

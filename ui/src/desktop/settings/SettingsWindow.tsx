@@ -1,4 +1,4 @@
-import { NativeSelect, SegmentedControl, Switch } from "@mantine/core";
+import { Button, NativeSelect, SegmentedControl, Switch } from "@mantine/core";
 import { useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -72,6 +72,13 @@ function Sections({
       </Section>
 
       <Section title={t("settings.never.title")} text={t("settings.never.text")}>
+        {areDamaged(overview) && (
+          <Problem sentence={{ key: "settings.never.damaged", values: {} }}>
+            <Button size="xs" onClick={() => void change(confirmed(settings))}>
+              {t("settings.never.right")}
+            </Button>
+          </Problem>
+        )}
         <Locked setting={settings.never_apps}>
           <TagsField
             label={t("settings.never.title")}
@@ -184,4 +191,18 @@ function Sections({
       </Section>
     </>
   );
+}
+
+/** Whether what the person set before can't be read; which programs never is what matters of it. */
+function areDamaged(overview: Overview | null): boolean {
+  const capture = overview?.capture;
+  return capture?.state === "unavailable" && capture.reason.key === "problem.settings_damaged";
+}
+
+/** What keeps things from being noticed, as it is shown; what IT set is IT's to say. */
+function confirmed({ never_apps, pause_rules }: Settings): SettingsChange {
+  return {
+    ...(never_apps.locked_by === null && { never_apps: never_apps.value }),
+    ...(pause_rules.locked_by === null && { pause_rules: pause_rules.value }),
+  };
 }

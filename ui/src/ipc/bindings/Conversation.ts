@@ -42,4 +42,8 @@ unread: number,
 /**
  * Whether a picture that waited was deleted, because the organisation takes none any more.
  */
-picture_removed: boolean, };
+picture_removed: boolean, 
+/**
+ * Why the server didn't take its picture, in its words; the text is there.
+ */
+picture_problem: string | null, };

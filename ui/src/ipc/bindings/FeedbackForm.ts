@@ -26,10 +26,15 @@ app: string,
  */
 occasion: Occasion | null, 
 /**
- * The last minute, oldest first; none is attached before the person says so.
+ * The last minute, oldest first. None is attached before the person says so, but for what was found, where the
+ * person was asked about it and said yes.
  */
 steps: Array<TrailStep>, 
 /**
  * Why there may be no picture, or none any more; none where pictures are allowed.
  */
-picture_refused: Sentence | null, };
+picture_refused: Sentence | null, 
+/**
+ * When it was begun, where it is a draft that was left.
+ */
+left_at: string | null, };

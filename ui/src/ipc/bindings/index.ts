@@ -6,6 +6,7 @@ export type * from "./Category";
 export type * from "./Conversation";
 export type * from "./Datum";
 export type * from "./Day";
+export type * from "./Deleted";
 export type * from "./Draft";
 export type * from "./FeedbackForm";
 export type * from "./FeedbackPreview";

@@ -29,8 +29,9 @@ export const overview = (): Overview => ({
   organisation: ORGANISATION,
   contact: "Mara Lindt, IT Service (ext. 4410)",
   waiting_records: 37,
+  // As many as are listed: see makeDemo.
   waiting_feedback: 0,
-  sent_feedback: 2,
+  sent_feedback: 0,
   refused_feedback: 0,
   last_sent_at: at(17, 52),
   server_problem: null,
@@ -200,6 +201,7 @@ export const form = (german: boolean): FeedbackForm => ({
     ...(index === 4 ? { incident: "rage_click" as IncidentKind } : {}),
   })),
   picture_refused: null,
+  left_at: null,
 });
 
 export const conversations = (german: boolean): Conversation[] => [
@@ -224,6 +226,7 @@ export const conversations = (german: boolean): Conversation[] => [
     ],
     unread: 1,
     picture_removed: false,
+    picture_problem: null,
   },
   {
     id: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a20",
@@ -237,6 +240,7 @@ export const conversations = (german: boolean): Conversation[] => [
     messages: [],
     unread: 0,
     picture_removed: false,
+    picture_problem: null,
   },
   {
     id: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a30",
@@ -248,6 +252,19 @@ export const conversations = (german: boolean): Conversation[] => [
     messages: [],
     unread: 0,
     picture_removed: false,
+    picture_problem: null,
+  },
+  {
+    id: "0193f0aa-5d0e-7c30-9a35-5b0b2f2f9a40",
+    at: at(8, 12),
+    category: "question",
+    description: german ? "Wo stelle ich die Währung um?" : "Where do I change the currency?",
+    app: "Calc",
+    state: { state: "sent", at: at(8, 13) },
+    messages: [],
+    unread: 0,
+    picture_removed: false,
+    picture_problem: german ? "Das Bild ist nicht lesbar." : "The screenshot can't be read.",
   },
 ];
 

@@ -4,6 +4,8 @@
  * It is not part of the app's build (`__DEMO__`). The address may say `lang=de`, `theme=dark` and `case=…`.
  */
 import type {
+  Conversation,
+  Deleted,
   Draft,
   FeedbackForm,
   FirstRun,
@@ -31,6 +33,7 @@ export const CASES = [
   "own-words",
   "empty",
   "unanswered",
+  "left",
 ] as const;
 export type Case = (typeof CASES)[number];
 
@@ -41,7 +44,7 @@ export type Demo = {
   /** Makes the next call of a command fail with a sentence. */
   fail: (command: string, sentence: Sentence) => void;
   /** Answers a command in another way. */
-  answer: (command: string, run: () => unknown) => void;
+  answer: (command: string, run: (args: Record<string, unknown>) => unknown) => void;
   emit: <E extends keyof Events>(event: E, payload: Events[E]) => void;
   closed: () => boolean;
   /** So many records wait from now on. */
@@ -73,6 +76,7 @@ export function makeDemo(
   state.settings.theme.value = theme;
   state.settings.language.value = language;
   apply(which, state);
+  Object.assign(state.overview, said(state.conversations));
 
   const calls: Demo["calls"] = [];
   const failing = new Map<string, Sentence>();
@@ -94,6 +98,14 @@ export function makeDemo(
       unstored: 0,
       body,
     };
+  };
+
+  const blank = (): Draft => data.form(german).draft;
+  /** What the person said and didn't leave. */
+  const kept = (id: unknown): Conversation => {
+    const found = state.conversations.find((one) => one.id === id && one.state.state !== "sent");
+    if (!found) throw { key: "problem.unknown", values: { reason: `nothing kept of ${id}` } } satisfies Sentence;
+    return found;
   };
 
   const commands: Record<string, (args: Record<string, unknown>) => unknown> = {
@@ -130,6 +142,16 @@ export function makeDemo(
         size: SIZE,
       },
     }),
+    feedback_anew: () => {
+      const { draft, picture, ...fresh } = data.form(german);
+      state.form = {
+        ...fresh,
+        draft: { ...draft, id: `0193f0aa-5d0e-7c30-9a35-${String(calls.length).padStart(12, "0")}`, category: null },
+        picture: picture && { ...picture, id: `picture-${calls.length}` },
+        occasion: null,
+      };
+      return state.form;
+    },
     feedback_picture: () => taken(),
     feedback_save_draft: (args) => {
       state.form = { ...state.form, draft: args.draft as Draft };
@@ -145,7 +167,23 @@ export function makeDemo(
     feedback_preview_picture: (args) => leaving(args.draft as Draft),
     feedback_send: (args) => (args.draft as Draft).id,
     feedback_discard: () => undefined,
+    feedback_kept: (args) => {
+      const { category, description } = kept(args.id);
+      return {
+        json: JSON.stringify(submission({ ...blank(), id: String(args.id), category, description }), null, 2),
+        picture_bytes: 31_870,
+        server: "snag.nordhafen.example",
+      };
+    },
+    feedback_kept_picture: (args) => {
+      kept(args.id);
+      return leaving(blank());
+    },
     conversations: () => state.conversations,
+    conversation_delete: (args) => {
+      state.conversations = state.conversations.filter((one) => one.id !== args.id);
+      changed(said(state.conversations));
+    },
     conversation_read: (args) => {
       state.conversations = state.conversations.map((one) => (one.id === args.id ? { ...one, unread: 0 } : one));
       changed({ unread_replies: 0 });
@@ -163,10 +201,12 @@ export function makeDemo(
     knows_sent: () => (which === "empty" ? [] : data.sent()),
     knows_refused: (args) => page(state.refused, args.after, ""),
     knows_looked: () => (which === "empty" ? [] : data.looked()),
-    delete_waiting: (args) => {
+    delete_waiting: (args): Deleted => {
       const seqs = args.seqs as number[] | null;
+      const before = state.waiting.length;
       state.waiting = seqs ? state.waiting.filter((one) => !seqs.includes(one.seq)) : [];
       changed({ waiting_records: state.waiting.length });
+      return { deleted: before - state.waiting.length, leaving: 0 };
     },
     delete_refused: () => {
       state.refused = [];
@@ -242,7 +282,7 @@ type State = {
   overview: Overview;
   form: FeedbackForm;
   firstRun: ReturnType<typeof data.firstRun>;
-  conversations: unknown[];
+  conversations: Conversation[];
   waiting: unknown[];
   refused: unknown[];
 };
@@ -257,7 +297,6 @@ function apply(which: Case, state: State): void {
         icon: "offline",
         server_problem: { key: "problem.offline", values: {} },
         concern: { key: "problem.offline", values: {} },
-        waiting_feedback: 1,
         unread_replies: 0,
         problems: [{ key: "problem.offline", values: {} }],
       };
@@ -269,7 +308,6 @@ function apply(which: Case, state: State): void {
         icon: "attention",
         server_problem: refused,
         concern: refused,
-        waiting_feedback: 1,
         problems: [refused],
       };
       return;
@@ -316,12 +354,23 @@ function apply(which: Case, state: State): void {
     case "unanswered":
       state.conversations.splice(0, 1);
       return;
+    case "left":
+      state.form.left_at = data.at(16, 20);
+      state.form.draft = { ...state.form.draft, category: "idea", description: "The list of suppliers could" };
+      return;
     case "empty":
       state.overview = { ...state.overview, waiting_records: 0, last_sent_at: null, unread_replies: 0 };
       state.conversations.length = 0;
       state.waiting.length = 0;
       state.refused.length = 0;
   }
+}
+
+/** What was said, as the overview counts it. */
+function said(conversations: Conversation[]) {
+  const count = (state: Conversation["state"]["state"]) =>
+    conversations.filter((one) => one.state.state === state).length;
+  return { waiting_feedback: count("waiting"), sent_feedback: count("sent"), refused_feedback: count("refused") };
 }
 
 function submission(draft: Draft) {
