@@ -406,6 +406,42 @@ acting!(
     Role::Admin
 );
 
+/// What says who asks, to be judged again while a long answer runs.
+pub(crate) struct Credentials {
+    headers: HeaderMap,
+    org: Uuid,
+    least: Role,
+}
+
+impl Credentials {
+    /// Those of a request that was let in as `actor`, who has to be this at least.
+    pub(crate) fn of(headers: &HeaderMap, actor: &Actor, least: Role) -> Self {
+        let mut kept = HeaderMap::new();
+        for name in [header::AUTHORIZATION, header::COOKIE] {
+            for value in headers.get_all(&name) {
+                kept.append(&name, value.clone());
+            }
+        }
+        Self {
+            headers: kept,
+            org: actor.org.id,
+            least,
+        }
+    }
+
+    /// Whether the session or token still holds. Where that can't be asked, it does. What is
+    /// known of both is in memory, so that asking often costs little.
+    pub(crate) async fn hold(&self, state: &Arc<AppState>) -> bool {
+        let mut request = http::Request::new(());
+        *request.headers_mut() = self.headers.clone();
+        let (parts, ()) = request.into_parts();
+        match Actor::of(&parts, state, self.least).await {
+            Ok(actor) => actor.org.id == self.org,
+            Err(error) => error.status().is_server_error(),
+        }
+    }
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;

@@ -10,11 +10,12 @@ use axum::Json;
 use http::Method;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{OpenApi as Document, RefOr, Response};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -82,6 +83,21 @@ impl Modify for Tokens {
         components.add_security_scheme("session", cookie);
     }
 }
+
+/// A body of bytes as they are, such as a picture. As a list of bytes, which they are to
+/// Rust, generated clients would take it for an array of numbers.
+pub(crate) struct Binary;
+
+impl PartialSchema for Binary {
+    fn schema() -> RefOr<Schema> {
+        let bytes = ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+        bytes.build().into()
+    }
+}
+
+impl ToSchema for Binary {}
 
 /// What routes answer beside: a route names the status, its meaning and type are here,
 /// once. What the router answers around every route is added to each.

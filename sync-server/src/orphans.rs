@@ -3,8 +3,12 @@
 //! An object that no row names was left by an upload that was cut off; it is deleted an
 //! hour later, when no upload can be on its way any more. A row whose object is missing is
 //! marked and reported, never deleted: the object may come back with a restored folder.
+//!
+//! A row whose item is gone was written by a server that hadn't heard yet that another
+//! deleted the item. Whoever deletes finds pictures by their items, so that it would stay for
+//! ever: it goes here once it is an hour old, and its picture with it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::StreamExt as _;
 use jiff::SignedDuration;
@@ -13,10 +17,14 @@ use snag_warehouse::{Query, WarehouseError};
 use uuid::Uuid;
 
 use crate::forget::pictures::{away, delete_unnamed};
+use crate::forget::rows;
 use crate::{AppState, db};
 
 /// An object younger than this may belong to an upload whose row is yet to come.
 const AGE_MIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// Rows that one statement deletes.
+const CHUNK: usize = 2_000;
 
 /// What a comparison found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +50,8 @@ struct Row {
 /// # Errors
 /// The warehouse's and the object store's.
 pub async fn look(state: &AppState) -> Result<Report, WarehouseError> {
+    let before_ms = (state.now() - AGE_MIN).as_millisecond();
+    delete_itemless(state, before_ms).await?;
     let mut objects: HashMap<(Uuid, String), (bool, i64)> = HashMap::new();
     let mut listed = state.objects.list();
     while let Some(object) = listed.next().await {
@@ -77,7 +87,6 @@ pub async fn look(state: &AppState) -> Result<Report, WarehouseError> {
     mark(state, &lost, true).await?;
     mark(state, &found, false).await?;
 
-    let before_ms = (state.now() - AGE_MIN).as_millisecond();
     let mut orphans: BTreeMap<Uuid, BTreeSet<String>> = BTreeMap::new();
     for ((org, hash), (_, modified_ms)) in objects {
         if modified_ms < before_ms {
@@ -108,6 +117,62 @@ pub async fn look(state: &AppState) -> Result<Report, WarehouseError> {
         );
     }
     Ok(report)
+}
+
+/// Deletes rows without an item that were written before a moment.
+async fn delete_itemless(state: &AppState, before_ms: i64) -> Result<(), WarehouseError> {
+    #[derive(Deserialize)]
+    struct Left {
+        org: Uuid,
+        feedback: Uuid,
+    }
+    #[derive(Deserialize)]
+    struct Shown {
+        id: Uuid,
+    }
+    let sql = "SELECT org, feedback FROM screenshots FINAL \
+               WHERE received_at < fromUnixTimestamp64Milli({before:Int64}, 'UTC') \
+               AND (org, feedback) NOT IN (SELECT org, id FROM submissions \
+                 WHERE (org, id) IN (SELECT org, feedback FROM screenshots)) ORDER BY org";
+    let query = Query::read(sql).param("before", before_ms);
+    let left: Vec<Left> = db::rows(&state.warehouse, query).await?;
+    for of_org in left.chunk_by(|one, next| one.org == next.org) {
+        for chunk in of_org.chunks(CHUNK) {
+            let Some(org) = chunk.first().map(|row| row.org.to_string()) else {
+                continue;
+            };
+            let ids = |rows: &[&Left]| -> String {
+                let ids: Vec<String> = rows
+                    .iter()
+                    .map(|row| format!("'{}'", row.feedback))
+                    .collect();
+                format!("[{}]", ids.join(","))
+            };
+            // What the desk still has goes with its item.
+            let sql = "SELECT DISTINCT id FROM feedback \
+                       WHERE org = {org:String} AND id IN {ids:Array(UUID)}";
+            let all: Vec<&Left> = chunk.iter().collect();
+            let query = Query::read(sql).param("org", &org).param("ids", ids(&all));
+            let shown: Vec<Shown> = db::rows(&state.warehouse, query).await?;
+            let shown: HashSet<Uuid> = shown.into_iter().map(|row| row.id).collect();
+            let gone: Vec<&Left> = chunk
+                .iter()
+                .filter(|row| !shown.contains(&row.feedback))
+                .collect();
+            if gone.is_empty() {
+                continue;
+            }
+            let listed = ids(&gone);
+            let condition = "org = {org:String} AND feedback IN {ids:Array(UUID)}";
+            let params = [("org", org.as_str()), ("ids", listed.as_str())];
+            rows::delete(&state.warehouse, "screenshots", condition, &params).await?;
+            tracing::warn!(
+                rows = gone.len(),
+                "deleted screenshots whose items are gone"
+            );
+        }
+    }
+    Ok(())
 }
 
 async fn mark(

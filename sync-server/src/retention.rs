@@ -93,7 +93,7 @@ pub struct Cleaned {
 
 /// What is beyond its time.
 struct Expired {
-    submissions: BTreeSet<Uuid>,
+    submissions: Arc<BTreeSet<Uuid>>,
     /// Items whose screenshot goes while they stay.
     stripped: Vec<Uuid>,
     screenshots: u64,
@@ -107,18 +107,39 @@ fn midnight(day: Date) -> i64 {
         .max(0)
 }
 
+#[derive(Deserialize)]
+struct Id {
+    id: Uuid,
+}
+
+/// The items that are beyond their time.
+async fn expired_items(
+    warehouse: &Warehouse,
+    org: &str,
+    cutoffs: &Cutoffs,
+) -> Result<BTreeSet<Uuid>, WarehouseError> {
+    let sql = "SELECT DISTINCT id FROM (\
+                 SELECT id FROM submissions WHERE org = {org:String} \
+                   AND at < fromUnixTimestamp64Milli({feedback:Int64}, 'UTC') \
+                 UNION ALL SELECT id FROM feedback WHERE org = {org:String} \
+                   AND at < fromUnixTimestamp64Milli({feedback:Int64}, 'UTC'))";
+    let query = Query::read(sql)
+        .param("org", org)
+        .param("feedback", midnight(cutoffs.feedback));
+    let found: Vec<Id> = db::rows(warehouse, query).await?;
+    Ok(found.into_iter().map(|row| row.id).collect())
+}
+
+/// What is beyond its time with these items, and before them.
 async fn expired(
     state: &AppState,
     org: &str,
     cutoffs: &Cutoffs,
+    submissions: Arc<BTreeSet<Uuid>>,
 ) -> Result<Expired, WarehouseError> {
     #[derive(Deserialize)]
     struct Count {
         n: u64,
-    }
-    #[derive(Deserialize)]
-    struct Id {
-        id: Uuid,
     }
     #[derive(Deserialize)]
     struct Hash {
@@ -132,12 +153,6 @@ async fn expired(
             .param("pictures", midnight(pictures))
     };
     let warehouse = &state.warehouse;
-    let sql = "SELECT DISTINCT id FROM (\
-                 SELECT id FROM submissions WHERE org = {org:String} \
-                   AND at < fromUnixTimestamp64Milli({feedback:Int64}, 'UTC') \
-                 UNION ALL SELECT id FROM feedback WHERE org = {org:String} \
-                   AND at < fromUnixTimestamp64Milli({feedback:Int64}, 'UTC'))";
-    let submissions: Vec<Id> = db::rows(warehouse, asked(sql)).await?;
     let old = "feedback IN (SELECT id FROM feedback WHERE org = {org:String} \
                AND at < fromUnixTimestamp64Milli({pictures:Int64}, 'UTC'))";
     let sql = format!(
@@ -165,7 +180,7 @@ async fn expired(
         }
     }
     Ok(Expired {
-        submissions: submissions.into_iter().map(|row| row.id).collect(),
+        submissions,
         stripped: stripped.into_iter().map(|row| row.id).collect(),
         screenshots: screenshots.first().map_or(0, |count| count.n),
         hashes,
@@ -185,7 +200,13 @@ pub async fn clean(
     dry_run: bool,
 ) -> Result<Cleaned, ApiError> {
     let _alone = state.forgetting.lock().await;
-    let expired = expired(state, &org.key, cutoffs).await?;
+    let items = Arc::new(expired_items(&state.warehouse, &org.key, cutoffs).await?);
+    // A picture that arrives for one of them would outlive it: nothing finds a picture without its item.
+    let _expiring = match dry_run || items.is_empty() {
+        true => None,
+        false => Some(state.gone.expire(org.id, Arc::clone(&items)).await),
+    };
+    let expired = expired(state, &org.key, cutoffs, items).await?;
     let cleaned = Cleaned {
         submissions_deleted: u64::try_from(expired.submissions.len()).unwrap_or(u64::MAX),
         screenshots_deleted: expired.screenshots,
@@ -209,10 +230,18 @@ pub async fn clean(
     if !expired.submissions.is_empty() {
         state.live.forget(&expired.submissions).await;
     }
-    {
+    let deleted = {
         let _desk = state.desk.exclusive().await;
-        delete_feedback(state, org, cutoffs, &expired).await?;
-    }
+        delete_feedback(state, org, cutoffs, &expired).await
+    };
+    // The next picture looks at the tables, where its item isn't any more.
+    let before_ms = midnight(cutoffs.feedback);
+    state.submissions.forget_before(org.id, before_ms);
+    let unmerged = deleted?;
+    state
+        .live
+        .deleted(org.id, expired.submissions.iter().copied());
+    state.live.unmerged(org.id, unmerged);
     pictures::delete_unnamed(state, &org.key, &expired.hashes).await?;
     if cleaned.submissions_deleted + cleaned.screenshots_deleted > 0 {
         tracing::info!(org = %org.id, submissions = cleaned.submissions_deleted,
@@ -297,16 +326,13 @@ async fn delete_records(warehouse: &Warehouse, org: &str, day: Date) -> Result<(
     Ok(())
 }
 
+/// Deletes the items; tells which stand for themselves again.
 async fn delete_feedback(
     state: &AppState,
     org: &Org,
     cutoffs: &Cutoffs,
     expired: &Expired,
-) -> Result<(), WarehouseError> {
-    #[derive(Deserialize)]
-    struct Id {
-        id: Uuid,
-    }
+) -> Result<BTreeSet<Uuid>, WarehouseError> {
     let warehouse = &state.warehouse;
     let key = org.key.as_str();
     let before = midnight(cutoffs.feedback).to_string();
@@ -329,10 +355,11 @@ async fn delete_feedback(
         warehouse.execute(insert).await?;
     }
     // What hangs on an item goes before the item does: a repetition finds it by the item.
+    let mut unmerged = BTreeSet::new();
     let submissions: Vec<Uuid> = expired.submissions.iter().copied().collect();
     for chunk in submissions.chunks(CHUNK) {
         let chunk: BTreeSet<Uuid> = chunk.iter().copied().collect();
-        rows::unmerge(warehouse, key, &chunk, now.as_millisecond()).await?;
+        unmerged.extend(rows::unmerge(warehouse, key, &chunk, now.as_millisecond()).await?);
         rows::delete_told(warehouse, key, &chunk).await?;
     }
     let old = "feedback IN (SELECT id FROM feedback WHERE org = {org:String} \
@@ -358,7 +385,8 @@ async fn delete_feedback(
         let params = [("org", key), ("before", before.as_str())];
         rows::delete(warehouse, table, older, &params).await?;
     }
-    Ok(())
+    unmerged.retain(|id| !expired.submissions.contains(id));
+    Ok(unmerged)
 }
 
 /// Everything that a day asks for, of every organisation.

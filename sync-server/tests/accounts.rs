@@ -499,6 +499,54 @@ async fn ones_own_password_takes_the_old_one_and_ends_other_sessions() {
 }
 
 #[tokio::test]
+async fn a_password_that_was_reset_meanwhile_stays() {
+    let server = Server::start().await;
+    let login = "anna@acme.example";
+    let id = user(&server, login, Role::Viewer).await;
+    let anna = log_in(&server, login).await;
+    // The next right password writes that there are no failures any more: by that the test
+    // sees that the old one was checked.
+    assert_eq!(try_login(&server, login, "not it at all").await.status, 401);
+    let (new, reset) = ("a better one, much longer", "what the administrator chose");
+    let held = server.state.accounts.changing.lock().await;
+    let body = json!({"current": PASSWORD, "new": new});
+    let change = anna.call("POST", "/v1/me/password", &body);
+    let meanwhile = async {
+        let checked = "SELECT countIf(failures = 0) FROM login_failures FINAL";
+        while server.sql(checked).await == "0" {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let org = server.org.org;
+        let before = users::by_id(&server.warehouse, org, id)
+            .await
+            .expect("reads");
+        let before = before.expect("the account");
+        let change = UserChange {
+            password_hash: Some(password::hash(reset).expect("a hash")),
+            ..UserChange::default()
+        };
+        let after = users::plan(&server.warehouse, &before, &change, Timestamp::now()).await;
+        let after = after.expect("it may be so");
+        users::write(&server.warehouse, &after)
+            .await
+            .expect("writes");
+        drop(held);
+    };
+    let both = async { tokio::join!(change, meanwhile) };
+    let both = tokio::time::timeout(std::time::Duration::from_secs(300), both).await;
+    let (answer, ()) = both.expect("the old password is checked");
+    assert_eq!(answer.status, 401, "{answer:?}");
+    assert_eq!(try_login(&server, login, new).await.status, 401);
+    assert_eq!(try_login(&server, login, reset).await.status, 200);
+    let logged = "SELECT count() FROM audit WHERE action = 'user.password'";
+    assert_eq!(
+        server.sql(logged).await,
+        "0",
+        "what wasn't done isn't logged"
+    );
+}
+
+#[tokio::test]
 async fn nobody_gives_or_takes_what_is_above_them_and_an_owner_stays() {
     let server = Server::start().await;
     let owner = user(&server, "olga@acme.example", Role::Owner).await;

@@ -591,6 +591,18 @@ async fn what_a_crash_left_between_the_tables_is_mended_by_a_retry() {
     server.execute("TRUNCATE TABLE feedback_details").await;
     assert_eq!(submit(&server, &device, &body).await.status, 200);
     assert_eq!(rows(&server).await, ["1", "1", "1"]);
+    // The details alone are missing, and then not again.
+    server.execute("TRUNCATE TABLE feedback_details").await;
+    for _ in 0..2 {
+        assert_eq!(submit(&server, &device, &body).await.status, 200);
+        assert_eq!(rows(&server).await, ["1", "1", "1"]);
+    }
+    let details = server
+        .sql("SELECT trail, app_state, annotation FROM feedback_details")
+        .await;
+    for part in ["Opened Export", "rows", "here"] {
+        assert!(details.contains(part), "{details}");
+    }
     // The submission is missing, and the desk has worked on the item.
     server.execute("TRUNCATE TABLE submissions").await;
     let acted = "INSERT INTO feedback SELECT * REPLACE (version + 1 AS version, 'resolved' AS status) FROM feedback";
@@ -622,5 +634,43 @@ async fn listeners_hear_of_it_once_and_of_no_words() {
         !text.contains("hangs") && !text.contains(&device.id),
         "{text}"
     );
+    assert!(events.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn listeners_hear_of_what_a_retry_stored_or_found() {
+    let server = Server::with(5, generous(), AppState::system_clock()).await;
+    let device = server.enroll().await;
+    let mut events = server.state.live.listen();
+    // What an earlier process left half done.
+    let body = submission(Uuid::now_v7());
+    assert_eq!(submit(&server, &device, &body).await.status, 201);
+    events.try_recv().expect("an event");
+    server.execute("TRUNCATE TABLE feedback").await;
+    assert_eq!(submit(&server, &device, &body).await.status, 200);
+    let event = events.try_recv().expect("an event");
+    assert_eq!(event.key.to_string(), body["id"].as_str().expect("text"));
+    // Stored to the end though it was answered otherwise.
+    let body = submission(Uuid::now_v7());
+    server
+        .execute("RENAME TABLE feedback_details TO away")
+        .await;
+    let failed = submit(&server, &device, &body).await;
+    assert!(failed.status.is_server_error(), "{failed:?}");
+    assert!(events.try_recv().is_err(), "it isn't stored yet");
+    server
+        .execute("RENAME TABLE away TO feedback_details")
+        .await;
+    let id = body["id"].as_str().expect("text");
+    let details = format!(
+        "INSERT INTO feedback_details SELECT * REPLACE (toUUID('{id}') AS id) FROM feedback_details LIMIT 1"
+    );
+    server.execute(&details).await;
+    assert_eq!(rows(&server).await, ["2", "2", "2"]);
+    assert_eq!(submit(&server, &device, &body).await.status, 200);
+    assert_eq!(rows(&server).await, ["2", "2", "2"], "nothing was missing");
+    assert_eq!(events.try_recv().expect("an event").data["id"], id);
+    // Once.
+    assert_eq!(submit(&server, &device, &body).await.status, 200);
     assert!(events.try_recv().is_err());
 }

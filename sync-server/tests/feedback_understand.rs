@@ -255,6 +255,51 @@ async fn what_says_the_same_is_proposed_as_one_group() {
 }
 
 #[tokio::test]
+async fn the_same_friction_on_several_screens_is_a_group_of_its_own() {
+    let server = server().await;
+    let device = server.enroll().await;
+    let both = ["rage_click", "dead_click"];
+    let items = [
+        say(&server, &device, "Login", "I am lost here", &both, 9).await,
+        say(&server, &device, "Login", "Nothing reacts", &both, 8).await,
+        say(&server, &device, "Orders", "What a mess", &both, 7).await,
+    ];
+    // One kind alone is common: on other screens it says nothing.
+    for (screen, minutes) in [("Login", 6), ("Orders", 5)] {
+        say(
+            &server,
+            &device,
+            screen,
+            "Grey on grey",
+            &["dead_click"],
+            minutes,
+        )
+        .await;
+    }
+    let path = "/v1/feedback/groups";
+    let answer = server.get(path, &server.org.analyst_token).await;
+    let groups = answer.body["items"].as_array().expect("groups");
+    assert_eq!(groups.len(), 2, "{answer:?}");
+    let (wide, narrow) = (&groups[0], &groups[1]);
+    assert_eq!(ids(wide), BTreeSet::from(items));
+    assert_eq!(wide["reason"]["rule"], "friction_of_app");
+    assert_eq!(wide["reason"]["friction"], json!(both));
+    assert_eq!(
+        (&wide["app"], &wide["screen"]),
+        (&json!("erp"), &Value::Null)
+    );
+    assert_eq!(wide["into"], json!(items[0]));
+    assert_eq!(ids(narrow), BTreeSet::from([items[0], items[1]]));
+    assert_eq!(narrow["reason"]["rule"], "friction");
+    assert_eq!(narrow["screen"], "Login");
+    assert!(
+        wide["score"].as_f64() < narrow["score"].as_f64(),
+        "{answer:?}"
+    );
+    assert_ne!(wide["id"], narrow["id"]);
+}
+
+#[tokio::test]
 async fn twenty_thousand_items_are_compared_in_bounded_time() {
     let server = server().await;
     let sql = format!(

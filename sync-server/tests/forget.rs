@@ -8,17 +8,16 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{Request, header};
-use futures_util::{StreamExt as _, stream};
-use harness::{Answer, Device, Server, mixed};
+use futures_util::StreamExt as _;
+use harness::{Answer, Device, Server, mixed, slow};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use snag_server::AppState;
 use snag_server::forget::{self, Kind};
 use snag_server::state::Settings;
 use snag_server::verify::{self, Window};
-use tokio::sync::oneshot;
 
 async fn delete(server: &Server, path: &str, token: &str) -> Answer {
     let request = Request::delete(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -203,6 +202,42 @@ async fn an_item_is_deleted_with_all_that_belongs_to_it() {
         .await
         .expect("an answer");
     assert_eq!(deleted.len(), 1, "a retry is known");
+}
+
+#[tokio::test]
+async fn listeners_hear_what_is_gone_and_not_what_was_a_persons() {
+    let server = Server::start().await;
+    let (device, silent) = (server.enroll().await, server.enroll().await);
+    item(&server, &device, ITEM, 1).await;
+    item(&server, &device, OTHER, 1).await;
+    let merged = format!(
+        "INSERT INTO feedback SELECT * REPLACE (toUUID('{ITEM}') AS merged_into, version + 1 AS version) \
+         FROM feedback FINAL WHERE id = '{OTHER}'"
+    );
+    server.execute(&merged).await;
+    let mut listening = server.state.live.listen();
+    let mut heard = || -> Vec<Value> {
+        std::iter::from_fn(|| listening.try_recv().ok())
+            .map(|told| told.data.clone())
+            .collect()
+    };
+    let path = format!("/v1/feedback/{ITEM}");
+    let answer = delete(&server, &path, &server.org.admin_token).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(
+        heard(),
+        [
+            json!({"id": ITEM, "deleted": true}),
+            json!({"ids": [OTHER], "action": "feedback.unmerge", "by": null}),
+        ]
+    );
+    // Which items went together would say that they were one person's.
+    for (device, told) in [(&device, vec![json!({"reload": true})]), (&silent, vec![])] {
+        let path = format!("/v1/admin/people/{}", device.id);
+        let answer = delete(&server, &path, &server.org.admin_token).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(heard(), told);
+    }
 }
 
 #[tokio::test]
@@ -436,31 +471,6 @@ async fn what_another_server_had_on_its_way_is_swept() {
 
 async fn objects(server: &Server) -> usize {
     server.state.objects.list().count().await
-}
-
-/// A body whose last part comes when it is told to; whoever waits for the first hears when the rest is asked for.
-struct Slow {
-    body: Body,
-    asked: oneshot::Receiver<()>,
-    rest: oneshot::Sender<()>,
-}
-
-fn slow(bytes: Vec<u8>) -> Slow {
-    let (ask, asked) = oneshot::channel();
-    let (rest, told) = oneshot::channel::<()>();
-    let (first, last) = bytes.split_at(bytes.len() - 1);
-    let (first, last) = (Bytes::copy_from_slice(first), Bytes::copy_from_slice(last));
-    let last = async move {
-        ask.send(()).expect("somebody waits");
-        told.await.expect("told");
-        Ok::<_, std::io::Error>(last)
-    };
-    let parts = stream::once(async { Ok(first) }).chain(stream::once(last));
-    Slow {
-        body: Body::from_stream(parts),
-        asked,
-        rest,
-    }
 }
 
 fn said(id: &str) -> Value {

@@ -352,7 +352,11 @@ async fn organisations_kinds_and_strangers_are_kept_apart() {
     }
     // What can't be gone on from is said.
     let old = "AAAAAAAAAAE";
-    for (last, reason) in [("nonsense", "unknown_id"), (old, "too_old")] {
+    for (last, reason) in [
+        ("nonsense", "unknown_id"),
+        ("n\u{f6}", "unknown_id"),
+        (old, "too_old"),
+    ] {
         let mut ears = Ears::open(&url, token, "", Some(last)).await;
         let heard = ears.next().await.expect("an event");
         assert_eq!(

@@ -10,11 +10,13 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use harness::{Answer, Device, Server, mixed, put_object};
+use harness::{Answer, Device, Server, mixed, put_object, slow};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use snag_server::live::{Event, Kind};
+use snag_server::AppState;
+use snag_server::live::{Event, Kind, Listening};
 use snag_server::orgs::{OrgPolicy, RetentionRules};
+use snag_server::state::Settings;
 use snag_server::verify::{self, Window};
 use snag_server::{orphans, retention};
 use uuid::Uuid;
@@ -323,14 +325,153 @@ async fn listeners_who_come_back_are_not_told_of_what_is_gone() {
 
     let done = cleanup(&server, "").await;
     assert_eq!(done.body["submissions_deleted"], 1, "{done:?}");
-    // From memory, and from the log.
+    // From memory, and from the log: that it is gone, and nothing else of it.
     let (told, _) = told_since(&server, &last).await;
-    assert!(!told.contains(&old.to_string()), "{told}");
+    let gone = json!({ "ids": [old], "deleted": true }).to_string();
+    assert_eq!(told.matches(&old.to_string()).count(), 1, "{told}");
+    assert!(told.contains(&format!("data: {gone}\n")), "{told}");
     assert!(told.contains(&young.to_string()), "{told}");
     for (id, events) in [(old, "0"), (young, "1")] {
-        let logged = format!("SELECT count() FROM live_events WHERE data LIKE '%{id}%'");
+        let logged = format!(
+            "SELECT count() FROM live_events WHERE data LIKE '%{id}%' AND kind = 'feedback:submitted'"
+        );
         assert_eq!(server.sql(&logged).await, events);
     }
+}
+
+/// What listeners hear of items, and nothing else.
+fn heard(listening: &mut Listening) -> Vec<Value> {
+    std::iter::from_fn(|| listening.try_recv().ok())
+        .filter(|told| told.kind == Kind::FeedbackChanged)
+        .map(|told| told.data.clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn listeners_hear_what_retention_ends_and_what_stands_for_itself_again() {
+    let (server, _) = server(OrgPolicy::default()).await;
+    let device = server.enroll().await;
+    let old = item(&server, &device, 100).await;
+    let gone_too = item(&server, &device, 101).await;
+    let young = item(&server, &device, 0).await;
+    merge(&server, gone_too, old).await;
+    merge(&server, young, old).await;
+    let mut listening = server.state.live.listen();
+    let done = cleanup(&server, "?retention_days=95").await;
+    assert_eq!(done.body["submissions_deleted"], 2, "{done:?}");
+    assert_eq!(
+        heard(&mut listening),
+        [
+            json!({ "ids": [old, gone_too], "deleted": true }),
+            json!({ "ids": [young], "action": "feedback.unmerge", "by": null }),
+        ]
+    );
+    // Where there are very many, listeners load anew.
+    let many = format!(
+        "INSERT INTO submissions (org, product, id, device, at, received_at) SELECT '{}', 'default', \
+         generateUUIDv4(), '{}', now64(3) - toIntervalDay(100), now() FROM numbers(1001)",
+        server.org.org, device.id
+    );
+    server.execute(&many).await;
+    let done = cleanup(&server, "").await;
+    assert_eq!(done.body["submissions_deleted"], 1_001, "{done:?}");
+    assert_eq!(heard(&mut listening), [json!({ "reload": true })]);
+}
+
+/// A request of a device.
+fn asked(method: &str, path: &str, media_type: &str, device: &Device, body: Body) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, format!("Bearer {}", device.token))
+        .header(header::CONTENT_TYPE, media_type)
+        .body(body)
+        .expect("a request")
+}
+
+fn png() -> Vec<u8> {
+    let mut picture = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(64, 48)
+        .write_to(&mut picture, image::ImageFormat::Png)
+        .expect("memory");
+    picture.into_inner()
+}
+
+#[tokio::test]
+async fn a_picture_that_comes_after_its_item_has_expired_is_not_stored() {
+    let (first, _) = server(OrgPolicy::default()).await;
+    let patient = Settings {
+        body_timeout: Duration::from_secs(60),
+        ..first.state.settings.clone()
+    };
+    let server = Arc::new(first.restart_with(patient, AppState::system_clock()));
+    let device = server.enroll().await;
+    let said = |days: i64| {
+        let id = Uuid::now_v7();
+        let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
+        let body = json!({"id": id, "created_at": at.to_string(), "category": "bug",
+            "description": "It hangs."});
+        let body = Body::from(body.to_string());
+        let request = asked("POST", "/v1/feedback", "application/json", &device, body);
+        (id, request)
+    };
+    let picture = |id: Uuid, body: Body| {
+        let path = format!("/v1/feedback/{id}/screenshot");
+        asked("PUT", &path, "image/png", &device, body)
+    };
+    let (old, request) = said(100);
+    assert_eq!(server.send(request).await.status, 201);
+    let (young, request) = said(1);
+    assert_eq!(server.send(request).await.status, 201);
+    let late = slow(png());
+    let arriving = tokio::spawn({
+        let (server, request) = (Arc::clone(&server), picture(old, late.body));
+        async move { server.send(request).await }
+    });
+    late.asked.await.expect("it is let in");
+    let done = cleanup(&server, "").await;
+    assert_eq!(done.body["submissions_deleted"], 1, "{done:?}");
+    late.rest.send(()).expect("it waits");
+    let arrived = arriving.await.expect("an answer");
+    assert_eq!(arrived.status, 404, "{arrived:?}");
+    let after = server.send(picture(old, Body::from(png()))).await;
+    assert_eq!(after.status, 404, "{after:?}");
+    assert_eq!(server.state.objects.list().count().await, 0);
+    assert_eq!(server.sql("SELECT count() FROM screenshots").await, "0");
+    // The others' are taken as before.
+    let other = server.send(picture(young, Body::from(png()))).await;
+    assert_eq!(other.status, 201, "{other:?}");
+}
+
+/// What another server took while this one deleted the item.
+#[tokio::test]
+async fn a_picture_whose_item_is_gone_goes_too() {
+    let (server, later_ms) = server(OrgPolicy::default()).await;
+    let device = server.enroll().await;
+    let named = item(&server, &device, 1).await;
+    let stays = picture(&server, named, 'a', 100).await;
+    let half = item(&server, &device, 1).await;
+    let stays_too = picture(&server, half, 'b', 100).await;
+    let not_yet =
+        format!("ALTER TABLE submissions DELETE WHERE id = '{half}' SETTINGS mutations_sync = 2");
+    server.execute(&not_yet).await;
+    let nobody = Uuid::now_v7();
+    let goes = picture(&server, nobody, 'c', 100).await;
+
+    let report = orphans::look(&server.state).await.expect("a look");
+    assert_eq!(report.objects_deleted, 0, "its item may be on its way");
+    assert_eq!(places(&server, nobody).await, ["screenshots"]);
+    later_ms.store(2 * 3_600_000, Ordering::Relaxed);
+    let report = orphans::look(&server.state).await.expect("a look");
+    assert_eq!((report.objects_deleted, report.bytes_freed), (1, 110));
+    assert_eq!(places(&server, nobody).await, [""; 0]);
+    assert!(!has_object(&server, &goes).await);
+    assert!(has_object(&server, &stays).await);
+    assert!(
+        has_object(&server, &stays_too).await,
+        "the desk has its item"
+    );
+    assert_eq!(places(&server, named).await.len(), TABLES.len());
 }
 
 /// An item that came with a date whose others have expired can't be left out by a rebuild, and is left out all the same.

@@ -293,6 +293,17 @@ async fn parameters_are_bound_by_their_type() {
                 --b\r\nContent-Disposition: form-data; name=\"param_s\"\r\n\r\nfrom a form\r\n--b--\r\n";
     let request = post("/", form).header("content-type", "multipart/form-data; boundary=b");
     assert_eq!(text(request).await, "from a formx\n");
+    // As a ClickHouse server has it by default.
+    for (bytes, taken) in [(128 << 10, true), ((128 << 10) + 1, false)] {
+        let form = form.replace("from a form", &"y".repeat(bytes));
+        let request = post("/", "").header("content-type", "multipart/form-data; boundary=b");
+        if taken {
+            assert_eq!(text(request.body(form)).await.len(), bytes + 2);
+        } else {
+            let (_, _, said) = failure(request.body(form)).await;
+            assert!(said.contains("Field value too long"), "{said}");
+        }
+    }
 }
 
 async fn inserts_take_their_data_from_url_and_body() {

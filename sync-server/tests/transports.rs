@@ -21,7 +21,7 @@ use snag_server::orgs::OrgPolicy;
 use snag_server::sql::{SingleUser, SqlFront};
 use snag_server::state::Settings;
 use snag_server::{AppState, router};
-use snag_warehouse::{EmbeddedOptions, RemoteOptions, Warehouse, conformance};
+use snag_warehouse::{EmbeddedOptions, Query, RemoteOptions, Warehouse, conformance};
 use tower::ServiceExt as _;
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(folder::own);
@@ -81,7 +81,8 @@ async fn the_same_batch_twice_changes_nothing_remote() {
     same_batch_twice(remote("twice_remote")).await;
 }
 
-async fn same_batch_twice(warehouse: Warehouse) {
+/// An organisation in a warehouse that has just been made.
+async fn with_org(warehouse: &Warehouse) -> control::OrgCreated {
     warehouse.migrate_up().await.expect("migrations");
     let new = NewOrg {
         name: "acme",
@@ -90,9 +91,13 @@ async fn same_batch_twice(warehouse: Warehouse) {
         local: false,
         policy: OrgPolicy::default(),
     };
-    let org = control::create_org(&warehouse, new, Timestamp::now())
+    control::create_org(warehouse, new, Timestamp::now())
         .await
-        .expect("an organisation");
+        .expect("an organisation")
+}
+
+async fn same_batch_twice(warehouse: Warehouse) {
+    let org = with_org(&warehouse).await;
     // Two servers, one after the other, as after a restart: the second knows nothing.
     let server = || {
         router::router(AppState::new(
@@ -198,4 +203,59 @@ fn batch(device: &str) -> Value {
         "records": records,
         "drops": [{"reason": "quota", "count": 3}],
     })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_parameters_works_remotely_too() {
+    let warehouse = remote("long");
+    let org = with_org(&warehouse).await;
+    let insert = "INSERT INTO feedback (org, product, newest, id, version, device, at, received_at, \
+        category, description, status, changed_at) \
+        SELECT {org:String}, 'default', 9223372036854775807 - toUnixTimestamp64Milli(now64(3)), \
+        toUUID('00000000-0000-0000-0000-' || leftPad(toString(number), 12, '0')), 1, \
+        generateUUIDv4(), now64(3), now(), 'bug', 'It hangs.', 'new', now64(3) FROM numbers(1000)";
+    let insert = Query::new(insert).param("org", org.org);
+    warehouse.execute(insert).await.expect("items");
+    let server = router::router(AppState::new(
+        warehouse.clone(),
+        Settings::default(),
+        AppState::system_clock(),
+    ));
+    let asked = |method: &str, path: &str, body: String| {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", org.analyst_token),
+            )
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body))
+            .expect("a request")
+    };
+    // Ids, texts, tags, and what the audit log says of them: each longer than a field may be.
+    let ids: Vec<String> = (0..1_000)
+        .map(|n| format!("00000000-0000-0000-0000-{n:012}"))
+        .collect();
+    let tags: Vec<String> = (0..20)
+        .map(|n| format!("tag {n} {}", "t".repeat(30)))
+        .collect();
+    let body = json!({"ids": ids, "change": {"status": "resolved", "tags": tags},
+        "reply": "It is mended. ".repeat(100)});
+    let request = asked("POST", "/v1/feedback/bulk", body.to_string());
+    let answer = send(&server, request).await;
+    assert_eq!(answer["changed"], 1_000, "{answer}");
+    let counted = "SELECT count(), uniqExact(feedback), min(length(text)) FROM feedback_thread";
+    let counted = warehouse.select(Query::read(counted)).await.expect("rows");
+    assert_eq!(counted, "1000\t1000\t1400\n");
+    let list = send(
+        &server,
+        asked("GET", "/v1/feedback?status=resolved&limit=3", String::new()),
+    )
+    .await;
+    assert_eq!(list["items"][0]["tags"], json!(tags));
+    // The beginnings of some ten thousand hours.
+    let path = "/v1/feedback/analytics/ratings?interval=hour&from=2025-01-01&to=2026-02-01";
+    let hours = send(&server, asked("GET", path, String::new())).await;
+    assert!(hours.to_string().len() > 128 << 10);
 }

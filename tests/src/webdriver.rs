@@ -164,6 +164,22 @@ impl Driver {
             .map(drop)
     }
 
+    /// Chooses a tab, counted from 1: again where a click came while the window was being laid out.
+    ///
+    /// # Errors
+    /// When it isn't there.
+    pub fn choose_tab(&self, number: usize) -> Result<()> {
+        let tab = format!("(//button[@role='tab'])[{number}]");
+        self.until(&tab, || {
+            self.click(&tab)?;
+            let script = format!(
+                "return document.querySelectorAll('[role=tab]')[{}].getAttribute('aria-selected')",
+                number - 1
+            );
+            Ok((self.eval(&script)? == "true").then_some(()))
+        })
+    }
+
     /// Clicks what closes the window, which may be gone before the driver says that it has clicked: whether it was is
     /// for the caller to see.
     ///

@@ -94,7 +94,7 @@ fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() 
         take(&driver, &into, "feedback", look, (640, 480))?;
         for (tab, name) in ["knows", "knows-waiting"].iter().enumerate() {
             come_to(&driver, "knows")?;
-            driver.click(&format!("(//button[@role='tab'])[{}]", tab + 1))?;
+            driver.choose_tab(tab + 1)?;
             if name.ends_with("waiting") {
                 driver.find("//ul[@class='records']/li")?;
             }

@@ -102,6 +102,36 @@ pub(super) async fn apply(
     Ok(after)
 }
 
+/// Gives an account the password that its holder chose; none where another got it another
+/// password meanwhile, or ended its sessions: what they did must not be undone by who knew
+/// the old one. `checked` is the account as it was when the old password was.
+pub(super) async fn set_own_password(
+    state: &AppState,
+    actor: &Actor,
+    checked: &User,
+    hash: String,
+) -> Result<Option<User>, ApiError> {
+    let _changing = state.accounts.changing.lock().await;
+    let user = users::by_id(&state.warehouse, checked.org, checked.id).await?;
+    let Some(user) = user.filter(|user| user.generation == checked.generation) else {
+        return Ok(None);
+    };
+    let target = user.id.to_string();
+    let act = Act {
+        action: "user.password",
+        target: &target,
+        detail: json!({"own": true}),
+    };
+    log(state, actor, act).await?;
+    let change = UserChange {
+        password_hash: Some(hash),
+        ..UserChange::default()
+    };
+    let after = users::plan(&state.warehouse, &user, &change, state.now()).await?;
+    write(state, &after).await?;
+    Ok(Some(after))
+}
+
 async fn write(state: &AppState, user: &User) -> Result<(), ApiError> {
     let written = users::write(&state.warehouse, user).await;
     // Also where it failed: it may have been written all the same.

@@ -341,20 +341,14 @@ pub(super) async fn change_password(
     if request.current.len() > 4 * super::password::CHARS_MAX {
         return Err(wrong());
     }
-    check(&state, login, request.current, address).await?;
+    let checked = check(&state, login, request.current, address).await?;
+    if checked.id != who.session.user {
+        return Err(wrong());
+    }
     let hash = state.accounts.hasher.hash(request.new).await?;
-    let id = who.session.user.to_string();
-    let act = Act {
-        action: "user.password",
-        target: &id,
-        detail: json!({"own": true}),
-    };
-    audit::log(&state.warehouse, &who.actor, &[act], state.now()).await?;
-    let change = UserChange {
-        password_hash: Some(hash),
-        ..UserChange::default()
-    };
-    let user = super::admin::apply(&state, who.session.org, who.session.user, &change).await?;
+    let user = super::admin::set_own_password(&state, &who.actor, &checked, hash)
+        .await?
+        .ok_or_else(wrong)?;
     let now_ms = state.now().as_millisecond();
     let sessions = &state.accounts.sessions;
     let begun = sessions.begin(&state.warehouse, &user, now_ms).await?;

@@ -1,9 +1,10 @@
 //! `GET /v1/feedback/export`: all items of a filter as a file, streamed.
 //!
 //! **Invariants:** no piece of a CSV file's cell begins so that a spreadsheet takes it for a
-//! formula, whatever it splits the file at; the rows are never together in memory; and the export is in the audit log
-//! before its first byte leaves.
+//! formula, whatever it splits the file at; the rows are never together in memory; the export is in the audit log
+//! before its first byte leaves; and no file that broke off looks whole.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,24 +12,37 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use http::{HeaderValue, Uri, header};
+use futures_util::{Stream, StreamExt as _, stream};
+use http::{HeaderMap, HeaderValue, Uri, header};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use snag_warehouse::{ByteStream, Query};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::filter::{self, Filter};
-use crate::auth::Analyst;
+use crate::auth::{Analyst, Credentials, Role};
+use crate::openapi::Binary;
 use crate::{ApiError, AppState, audit, params};
 
-/// How long a reader may take for a piece before its export ends: each one holds one of
-/// the engine's readers.
+/// Exports at once. Each holds one of the engine's threads and connections for streams, of
+/// which there are twice as many.
+const EXPORTS_MAX: usize = 8;
+/// Exports of one organisation at once, so that its slow readers hold up no other.
+const EXPORTS_OF_ORG_MAX: usize = 2;
+/// How long a reader may keep its export waiting before that ends.
 const PIECE_MAX: Duration = Duration::from_secs(60);
-/// Pieces between the engine and the reader.
-const PIECES: usize = 4;
+/// Bytes a second by which a reader earns new patience: less than any line that a file of
+/// this kind is fetched over, and enough that nobody holds an export for days. The engine's
+/// own patience for a block of rows, a minute, comes to about as much.
+const PACE_BYTES_S: u64 = 64 << 10;
+/// Bytes that are passed on at once.
+const SLICE_BYTES: usize = 256 << 10;
+/// Pieces of that size between the engine and the reader.
+const PIECES: usize = 8;
 
 /// A file's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -210,21 +224,21 @@ pub(crate) struct Asked {
     responses(
         (status = 200, description = "The file", content(
             (String = "text/csv"), (String = "application/x-ndjson"),
-            (Vec<u8> = "application/vnd.apache.parquet"))),
+            (inline(Binary) = "application/vnd.apache.parquet"))),
         (status = 400), (status = 401), (status = 403)),
     security(("analyst" = [])))]
 pub(crate) async fn get(
     State(state): State<Arc<AppState>>,
     Analyst(actor): Analyst,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let allowed: Vec<&str> = [&["format"], filter::PARAMETERS].concat();
     let given = params::pairs(&uri, &allowed, filter::REPEATED)?;
     let format = given.iter().find(|(name, _)| name == "format");
     let format = Format::read(format.map_or("", |(_, value)| value))?;
     let filter = Filter::read(&given)?;
-    let exports = Arc::clone(&state.desk.exports);
-    let permit = exports.try_acquire_owned().map_err(|_| {
+    let running = state.desk.exports.begin(actor.org.id).ok_or_else(|| {
         ApiError::unavailable(
             "As many exports as may run at once do. Try again later.",
             10,
@@ -244,8 +258,12 @@ pub(crate) async fn get(
     let query = query(format, &actor.org.key, &filter);
     let data = state.warehouse.select_stream(query).await?;
     tracing::info!(org = %actor.org.id, format = format.name(), "feedback exported");
-    let mut response =
-        Body::from_stream(ReceiverStream::new(pass_on(data, permit))).into_response();
+    let credentials = Arc::new(Credentials::of(&headers, &actor, Role::Analyst));
+    let pieces = pass_on(data, running, Patience(PIECE_MAX), move || {
+        let (state, credentials) = (Arc::clone(&state), Arc::clone(&credentials));
+        async move { credentials.hold(&state).await }
+    });
+    let mut response = Body::from_stream(to_its_end(pieces)).into_response();
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
@@ -259,33 +277,117 @@ pub(crate) async fn get(
     Ok(response)
 }
 
-/// Passes pieces on to a reader, and gives up on one that takes nothing: the query ends
-/// with the stream. A failure ends the answer without its proper end, so that the reader
-/// doesn't take half a file for the whole.
-fn pass_on(
-    mut data: ByteStream,
-    permit: OwnedSemaphorePermit,
-) -> mpsc::Receiver<Result<Bytes, std::io::Error>> {
-    let (to_reader, reader) = mpsc::channel(PIECES);
-    tokio::spawn(async move {
-        let _permit = permit;
-        while let Some(piece) = data.next().await {
-            let failed = piece.is_err();
-            let piece = piece.map_err(|error| {
-                tracing::error!(cause = %error, "an export broke off");
-                std::io::Error::other("the export broke off")
-            });
-            let sent = tokio::time::timeout(PIECE_MAX, to_reader.send(piece)).await;
-            if failed || !matches!(sent, Ok(Ok(()))) {
-                if sent.is_err() {
-                    let late = std::io::Error::other("the reader took nothing");
-                    drop(to_reader.try_send(Err(late)));
-                }
-                break;
+/// The exports that run, by organisation.
+#[derive(Debug, Default)]
+pub(super) struct Exports {
+    running: Mutex<HashMap<Uuid, usize>>,
+}
+
+impl Exports {
+    /// One more of an organisation, unless as many run as may.
+    fn begin(self: &Arc<Self>, org: Uuid) -> Option<Running> {
+        let mut running = self.running.lock();
+        let all: usize = running.values().sum();
+        let own = running.get(&org).copied().unwrap_or_default();
+        if all >= EXPORTS_MAX || own >= EXPORTS_OF_ORG_MAX {
+            return None;
+        }
+        running.insert(org, own + 1);
+        Some(Running {
+            exports: Arc::clone(self),
+            org,
+        })
+    }
+}
+
+/// An export that is counted.
+struct Running {
+    exports: Arc<Exports>,
+    org: Uuid,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = self.exports.running.lock();
+        if let Some(own) = running.get_mut(&self.org) {
+            *own -= 1;
+            if *own == 0 {
+                running.remove(&self.org);
             }
         }
+    }
+}
+
+/// How much longer a reader may keep its export waiting.
+struct Patience(Duration);
+
+impl Patience {
+    /// After a piece of so many bytes was waited for so long. What was read fast earns no
+    /// right to stop for longer than a reader may at the beginning.
+    fn after(&self, waited: Duration, bytes: usize) -> Self {
+        let earned = Duration::from_millis(1_000 * bytes as u64 / PACE_BYTES_S);
+        Self((self.0.saturating_sub(waited) + earned).min(PIECE_MAX))
+    }
+}
+
+/// Passes pieces on to a reader while whoever asked may have them, and gives up on one
+/// that takes them too slowly: the query ends with the stream. The last piece is `None`;
+/// where it is missing, [`to_its_end`] says so.
+fn pass_on<F: Future<Output = bool> + Send>(
+    mut data: ByteStream,
+    running: Running,
+    mut patience: Patience,
+    may_have: impl Fn() -> F + Send + 'static,
+) -> mpsc::Receiver<Option<Bytes>> {
+    let (to_reader, reader) = mpsc::channel(PIECES);
+    tokio::spawn(async move {
+        // The whole of it: a field alone would leave it behind, to end here and now.
+        let running = running;
+        let org = running.org;
+        while let Some(piece) = data.next().await {
+            let mut piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => {
+                    tracing::error!(%org, cause = %error, "an export broke off");
+                    return;
+                }
+            };
+            while !piece.is_empty() {
+                if !may_have().await {
+                    tracing::info!(%org, "an export was ended: its token or session holds no more");
+                    return;
+                }
+                let slice = piece.split_to(piece.len().min(SLICE_BYTES));
+                let (bytes, began) = (slice.len(), Instant::now());
+                match tokio::time::timeout(patience.0, to_reader.send(Some(slice))).await {
+                    Ok(Ok(())) => patience = patience.after(began.elapsed(), bytes),
+                    // The reader has gone.
+                    Ok(Err(_)) => return,
+                    Err(_) => {
+                        tracing::info!(%org, "an export was ended: it was read too slowly");
+                        return;
+                    }
+                }
+            }
+        }
+        drop(tokio::time::timeout(patience.0, to_reader.send(None)).await);
     });
     reader
+}
+
+/// What was passed on, as a body. Where that broke off, so does the answer, without its
+/// proper end: or the reader would take half a file for the whole.
+fn to_its_end(
+    pieces: mpsc::Receiver<Option<Bytes>>,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    stream::unfold(Some(pieces), |pieces| async {
+        let mut pieces = pieces?;
+        match pieces.recv().await {
+            Some(Some(piece)) => Some((Ok(piece), Some(pieces))),
+            Some(None) => None,
+            None => Some((Err(std::io::Error::other("the export broke off")), None)),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -304,5 +406,73 @@ mod tests {
                 assert!(!columns.contains(never), "{never}");
             }
         }
+    }
+
+    #[test]
+    fn an_organisation_holds_up_no_other() {
+        let exports = Arc::new(Exports::default());
+        let org = Uuid::from_u128;
+        let mut running: Vec<Running> = (0..2).filter_map(|_| exports.begin(org(1))).collect();
+        assert_eq!(running.len(), EXPORTS_OF_ORG_MAX);
+        assert!(exports.begin(org(1)).is_none());
+        running.extend((2..8).filter_map(|n| exports.begin(org(n))));
+        assert_eq!(running.len(), EXPORTS_MAX);
+        assert!(exports.begin(org(9)).is_none());
+        running.remove(0);
+        running.extend(exports.begin(org(9)));
+        assert_eq!(running.len(), EXPORTS_MAX);
+        running.clear();
+        assert!(exports.running.lock().is_empty());
+    }
+
+    #[test]
+    fn patience_is_earned_by_reading() {
+        let second = Duration::from_secs(1);
+        let pace = usize::try_from(PACE_BYTES_S).unwrap();
+        // Who keeps the pace is never given up, however long it takes.
+        let mut patience = Patience(PIECE_MAX);
+        for _ in 0..10_000 {
+            patience = patience.after(30 * second, 30 * pace);
+        }
+        assert_eq!(patience.0, PIECE_MAX);
+        // Who reads at half of it is, after twice what a reader may stand still; and what was
+        // read fast before is no credit.
+        patience = patience.after(second, 100_000 * pace);
+        let mut waited_s = 0;
+        while patience.0 >= 2 * second {
+            patience = patience.after(2 * second, pace);
+            waited_s += 2;
+        }
+        assert_eq!(waited_s, 120 - 2);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_broke_off_does_not_end_as_a_whole_one_does() {
+        let pieces = |number: usize| -> ByteStream {
+            let piece = || Ok(Bytes::from_static(b"said\n"));
+            Box::pin(stream::iter((0..number).map(move |_| piece())))
+        };
+        let exports = Arc::new(Exports::default());
+        let begin = || exports.begin(Uuid::nil()).expect("room");
+        let taken = async |reader: mpsc::Receiver<Option<Bytes>>| {
+            let all: Vec<_> = to_its_end(reader).collect().await;
+            (
+                all.iter().filter(|piece| piece.is_ok()).count(),
+                all.last().is_some_and(Result::is_ok),
+            )
+        };
+        let always = || async { true };
+        let reader = pass_on(pieces(20), begin(), Patience(PIECE_MAX), always);
+        assert_eq!(taken(reader).await, (20, true));
+        // Nobody reads until it was given up: what is read then is not the whole.
+        let patience = Patience(Duration::from_millis(10));
+        let reader = pass_on(pieces(20), begin(), patience, always);
+        while !exports.running.lock().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(taken(reader).await, (PIECES, false));
+        // Whoever asked may no longer have it.
+        let reader = pass_on(pieces(20), begin(), Patience(PIECE_MAX), || async { false });
+        assert_eq!(taken(reader).await, (0, false));
     }
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use snag_warehouse::{Query, WarehouseError};
 use snag_wire::{Shape, TrailStep};
 use utoipa::ToSchema;
@@ -31,9 +31,9 @@ pub(crate) struct Whole {
     viewport_size: Option<String>,
     /// The steps before, as far as the person approved them: oldest first.
     friction_trail: Vec<TrailStep>,
-    /// What the program itself added.
-    #[schema(value_type = Object)]
-    app_state: Value,
+    /// What the program itself added; null where it added nothing.
+    #[schema(value_type = Option<Object>)]
+    app_state: Option<Map<String, Value>>,
     /// Marks that the person drew on the screenshot.
     annotation: Vec<Shape>,
     /// The screenshot; null where there is none.

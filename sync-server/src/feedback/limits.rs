@@ -67,8 +67,14 @@ impl Window {
     }
 
     fn quota(&self, limit: u32, now_s: i64) -> Quota {
-        let oldest = self.taken.iter().find(|(_, number)| *number > 0);
-        let reset_s = oldest.map_or(WINDOW_S, |(second, _)| second + WINDOW_S - now_s);
+        // Where the limit was lowered there may be more than it: then there is room only once
+        // all but fewer than it are gone, not with the first.
+        let mut to_go = self.total.saturating_sub(limit) + 1;
+        let last_to_go = self.taken.iter().find(|(_, number)| {
+            to_go = to_go.saturating_sub(*number);
+            to_go == 0
+        });
+        let reset_s = last_to_go.map_or(WINDOW_S, |(second, _)| second + WINDOW_S - now_s);
         Quota {
             limit,
             remaining: limit.saturating_sub(self.total),
@@ -306,6 +312,26 @@ mod tests {
         };
         let rate = limits.take(&who(1, "10.0.0.1"), rules, 0).unwrap_err();
         assert_eq!(rate.retry_after_s(), Some(3_600));
+    }
+
+    #[test]
+    fn a_lowered_limit_is_waited_for() {
+        let mut limits = Limits::default();
+        let one = who(1, "10.0.0.1");
+        let of = |per_device_per_hour| FeedbackRules {
+            per_device_per_hour,
+            per_address_per_hour: 100,
+        };
+        for now_s in [100, 200, 200, 300, 400] {
+            limits.take(&one, of(5), now_s).unwrap();
+        }
+        // Five are in the window: with a limit of two, room is there once four are gone.
+        for (limit, free_at_s) in [(5, 3_700), (4, 3_800), (3, 3_800), (2, 3_900), (1, 4_000)] {
+            let full = limits.take(&one, of(limit), 500).unwrap_err();
+            assert_eq!(full.retry_after_s(), Some(free_at_s - 500), "{limit}");
+        }
+        assert!(limits.take(&one, of(2), 3_899).is_err());
+        assert!(limits.take(&one, of(2), 3_900).is_ok());
     }
 
     #[test]

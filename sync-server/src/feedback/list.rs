@@ -5,6 +5,8 @@
 //! filter, in the table's order (few narrow columns, no merging: that is what makes it
 //! quick); then the current rows of the items found; of these, the ones that match.
 //! An item whose current row matches is always among the first, so none is missed.
+//! Where somebody just changed thousands of items, thousands of those first rows may be
+//! out of date: they are told apart by narrow columns, too, all at once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -281,9 +283,16 @@ async fn page(
 ) -> Result<Vec<Row>, WarehouseError> {
     let mut found: Vec<Row> = Vec::with_capacity(wanted);
     let mut rows_max = wanted + wanted / 4;
+    let part_max = wanted.max(50);
+    let mut first = true;
     loop {
-        let (keys, last) = candidates(state, org, filter, after, rows_max).await?;
-        for part in keys.chunks(wanted.max(50)) {
+        let (mut keys, last) = candidates(state, org, filter, after, rows_max).await?;
+        // The very first are nearly always the page, and read as such.
+        if !first {
+            keys = current(state, org, filter, &keys).await?;
+        }
+        first = false;
+        for part in keys.chunks(part_max) {
             found.extend(matching(state, org, filter, part).await?);
             if found.len() >= wanted {
                 found.truncate(wanted);
@@ -299,6 +308,13 @@ async fn page(
     }
 }
 
+/// An item's place in the table's order.
+#[derive(Deserialize)]
+struct Key {
+    newest: u64,
+    id: Uuid,
+}
+
 /// The keys of the first `rows_max` rows of any version that match, each once; with the
 /// last of them where there may be more.
 async fn candidates(
@@ -308,11 +324,6 @@ async fn candidates(
     after: Option<(u64, Uuid)>,
     rows_max: usize,
 ) -> Result<(Vec<(u64, Uuid)>, Option<(u64, Uuid)>), WarehouseError> {
-    #[derive(Deserialize)]
-    struct Key {
-        newest: u64,
-        id: Uuid,
-    }
     let query = candidates_query(org, filter, after, rows_max);
     let rows: Vec<Key> = db::rows(&state.warehouse, query).await?;
     let last = rows.last().map(|row| (row.newest, row.id));
@@ -385,19 +396,38 @@ async fn matching(
     filter: &Filter,
     keys: &[(u64, Uuid)],
 ) -> Result<Vec<Row>, WarehouseError> {
+    let query = filter.bind(Query::read(current_sql(COLUMNS, filter)));
+    db::rows(&state.warehouse, bind_keys(query, org, keys)).await
+}
+
+/// The same, of many keys: theirs alone, without what the list shows.
+async fn current(
+    state: &AppState,
+    org: &str,
+    filter: &Filter,
+    keys: &[(u64, Uuid)],
+) -> Result<Vec<(u64, Uuid)>, WarehouseError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = filter.bind(Query::read(current_sql("newest, id", filter)));
+    let rows: Vec<Key> = db::rows(&state.warehouse, bind_keys(query, org, keys)).await?;
+    Ok(rows.into_iter().map(|row| (row.newest, row.id)).collect())
+}
+
+/// These columns of the rows that are current and match, of the keys that are bound.
+fn current_sql(columns: &str, filter: &Filter) -> String {
     let triage: String = filter
         .triage_columns()
         .iter()
         .map(|column| format!(", {column}"))
         .collect();
-    let sql = format!(
-        "SELECT {COLUMNS} FROM (SELECT {COLUMNS}{triage} FROM feedback WHERE org = {{org:String}} \
+    format!(
+        "SELECT {columns} FROM (SELECT {columns}{triage} FROM feedback WHERE org = {{org:String}} \
          AND newest IN {{newest:Array(UInt64)}} AND id IN {{ids:Array(UUID)}} \
          ORDER BY newest, id, version DESC LIMIT 1 BY newest, id) WHERE {} ORDER BY newest, id",
         filter.triage()
-    );
-    let query = filter.bind(Query::read(sql));
-    db::rows(&state.warehouse, bind_keys(query, org, keys)).await
+    )
 }
 
 fn bind_keys(query: Query, org: &str, keys: &[(u64, Uuid)]) -> Query {

@@ -52,7 +52,8 @@ impl Item {
         newest(self.at_ms())
     }
 
-    fn has_details(&self) -> bool {
+    /// Whether it has anything that is only read when it is opened.
+    pub(super) fn has_details(&self) -> bool {
         let said = self.submission();
         !said.friction_trail.is_empty() || said.app_state.is_some() || !said.annotation.is_empty()
     }

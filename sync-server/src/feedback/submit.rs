@@ -121,14 +121,14 @@ async fn store(
         let state = Arc::clone(state);
         async move {
             let outcome = state.submissions.submit(item, who, storing).await?;
-            if outcome.verdict == Verdict::Stored {
+            if outcome.news {
                 state.live.publish(event);
             }
             Ok::<_, ApiError>(outcome)
         }
     });
     let told = telling.await.map_err(|error| ApiError::internal(&error))?;
-    let Outcome { verdict, rate } = told?;
+    let Outcome { verdict, rate, .. } = told?;
     let answer =
         |status, duplicate| (status, Json(FeedbackAnswer { id, duplicate })).into_response();
     let mut response = match verdict {

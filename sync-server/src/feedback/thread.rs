@@ -116,6 +116,28 @@ pub(super) async fn counts(
         .collect())
 }
 
+/// The moment, in milliseconds, of the newest entry about anything that these devices said.
+pub(super) async fn newest_ms(
+    state: &AppState,
+    org: &str,
+    devices: &[Uuid],
+) -> Result<i64, WarehouseError> {
+    #[derive(Deserialize)]
+    struct Newest {
+        at_ms: i64,
+    }
+    if devices.is_empty() {
+        return Ok(0);
+    }
+    let sql = "SELECT toUnixTimestamp64Milli(max(at)) AS at_ms FROM feedback_thread \
+               WHERE org = {org:String} AND device IN {devices:Array(UUID)}";
+    let query = Query::read(sql)
+        .param("org", org)
+        .param_strings("devices", devices.iter().map(Uuid::to_string));
+    let rows: Vec<Newest> = db::rows(&state.warehouse, query).await?;
+    Ok(rows.first().map_or(0, |row| row.at_ms))
+}
+
 pub(super) async fn insert(
     state: &AppState,
     org: &str,

@@ -6,7 +6,7 @@
 //! - Once [`Gone::add`] returns, all that was let in before is stored, so that it is found and deleted with the rest.
 //! - What is stored of others waits for no deletion.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -27,8 +27,27 @@ pub struct Gone {
 #[derive(Default)]
 struct Known {
     gone: HashSet<Key>,
+    /// What retention ends of an organisation. It may be long: the list is the one that retention goes by.
+    expiring: Option<(Uuid, Arc<BTreeSet<Uuid>>)>,
     /// How many requests store something of it.
     storing: HashMap<Key, u64>,
+}
+
+impl Known {
+    fn is_gone(&self, key: &Key) -> bool {
+        let (org, id) = key;
+        let expires = |(of, ids): &(Uuid, Arc<BTreeSet<Uuid>>)| of == org && ids.contains(id);
+        self.gone.contains(key) || self.expiring.as_ref().is_some_and(expires)
+    }
+}
+
+/// Nothing of what retention ends is let in while this is held.
+pub struct Expiring(Arc<Gone>);
+
+impl Drop for Expiring {
+    fn drop(&mut self) {
+        self.0.known.lock().expiring = None;
+    }
 }
 
 /// Something of these items and devices is being stored.
@@ -58,7 +77,7 @@ impl Gone {
     pub fn store(self: &Arc<Self>, org: Uuid, ids: &[Uuid]) -> Option<Storing> {
         let keys: Vec<Key> = ids.iter().map(|id| (org, *id)).collect();
         let mut known = self.known.lock();
-        if keys.iter().any(|key| known.gone.contains(key)) {
+        if keys.iter().any(|key| known.is_gone(key)) {
             return None;
         }
         for key in &keys {
@@ -75,12 +94,25 @@ impl Gone {
 
     /// Lets nothing more of an item or device in, and waits until what was let in is stored.
     pub async fn add(&self, org: Uuid, id: Uuid) {
-        let key = (org, id);
-        self.known.lock().gone.insert(key);
+        self.known.lock().gone.insert((org, id));
+        self.wait(|key| *key == (org, id)).await;
+    }
+
+    /// The same for all that retention ends, until what it gives is dropped. Afterwards a look at the tables says that
+    /// they are gone. There is one such list at a time, as there is one deletion.
+    pub async fn expire(self: &Arc<Self>, org: Uuid, ids: Arc<BTreeSet<Uuid>>) -> Expiring {
+        self.known.lock().expiring = Some((org, Arc::clone(&ids)));
+        let expiring = Expiring(Arc::clone(self));
+        self.wait(|(of, id)| *of == org && ids.contains(id)).await;
+        expiring
+    }
+
+    /// Waits until nothing of these is being stored.
+    async fn wait(&self, of: impl Fn(&Key) -> bool) {
         loop {
             // It hears of what is stored from here on, so that nothing is missed between the look and the wait.
             let stored = self.stored.notified();
-            if !self.is_storing(org, id) {
+            if !self.known.lock().storing.keys().any(&of) {
                 return;
             }
             stored.await;
@@ -121,5 +153,27 @@ mod tests {
         assert!(gone.store(other, &[device]).is_some(), "another's");
         gone.remove(org, device);
         assert!(gone.store(org, &[device]).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_expires_is_let_in_again_once_it_has() {
+        let gone = Arc::new(Gone::default());
+        let [org, item, device, other] = [1, 2, 3, 4].map(Uuid::from_u128);
+        let first = gone.store(org, &[device, item]).expect("let in");
+        let ids = Arc::new(BTreeSet::from([item, other]));
+        let mut expiring = Box::pin(gone.expire(org, ids));
+        tokio::select! {
+            biased;
+            _ = &mut expiring => panic!("something is still being stored"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(gone.store(org, &[device, item]).is_none());
+        assert!(gone.store(org, &[device]).is_some(), "another's");
+        assert!(gone.store(device, &[item]).is_some(), "another's");
+        drop(first);
+        let expiring = expiring.await;
+        assert!(gone.store(org, &[other]).is_none());
+        drop(expiring);
+        assert!(gone.store(org, &[other, item]).is_some());
     }
 }

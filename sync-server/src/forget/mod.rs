@@ -23,14 +23,16 @@ pub mod rows;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use snag_warehouse::WarehouseError;
 use uuid::Uuid;
 
-pub use gone::{Gone, Storing};
+pub use gone::{Expiring, Gone, Storing};
 use log::{Entry, Stage};
 pub use log::{Kind, REMEMBERED, Receipt};
 pub use routes::{Routes, router};
 
+use crate::live::{self, Event};
 use crate::verify::{self, Window};
 use crate::{ApiError, AppState};
 
@@ -231,12 +233,13 @@ async fn delete(
 ) -> Result<(), WarehouseError> {
     let warehouse = &state.warehouse;
     let now_ms = state.now().as_millisecond();
+    let mut unmerged = Vec::new();
     if !plan.feedback.is_empty() {
         state.live.forget(&plan.feedback).await;
         // A change by the desk that has been read and not yet written would bring its
         // item back.
         let _desk = state.desk.exclusive().await;
-        rows::unmerge(warehouse, &entry.org, &plan.feedback, now_ms).await?;
+        unmerged = rows::unmerge(warehouse, &entry.org, &plan.feedback, now_ms).await?;
         rows::delete_feedback(warehouse, &entry.org, &plan.feedback).await?;
     }
     if let Ok(org) = entry.org.parse() {
@@ -263,7 +266,25 @@ async fn delete(
             state.labels.forget(org);
         }
     }
+    tell(state, entry, plan, unmerged);
     Ok(())
+}
+
+/// Tells listeners what is gone. Which items were a person's isn't told.
+fn tell(state: &AppState, entry: &Entry, plan: &log::Plan, unmerged: Vec<Uuid>) {
+    let Ok(org) = entry.org.parse() else { return };
+    match entry.kind {
+        Kind::Feedback => {
+            state.live.publish(Event {
+                org,
+                kind: live::Kind::FeedbackChanged,
+                data: json!({ "id": entry.id, "deleted": true }),
+            });
+            state.live.unmerged(org, unmerged);
+        }
+        Kind::Device if !plan.feedback.is_empty() => state.live.reload(org),
+        Kind::Device => {}
+    }
 }
 
 /// When something that is deleted at a moment is gone from ClickHouse's files, too.

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::{Kind, Known, Receipt, Target, forget, known};
 use crate::audit::{self, Act};
 use crate::auth::{Actor, Admin, DeviceAuth, Role};
-use crate::live::{self, Event};
 use crate::{ApiError, AppState};
 
 /// The routes of forgetting.
@@ -120,19 +119,11 @@ async fn run(
         detail: json!({ "receipt": receipt }),
     };
     audit::log(&state.warehouse, &actor, &[act], state.now()).await?;
-    let org = actor.org.id;
     // Whoever asked may go away: what is begun is finished.
     let task = tokio::spawn({
         let state = Arc::clone(&state);
         async move { forget(&state, target, receipt).await }
     });
     let receipt = task.await.map_err(|error| ApiError::internal(&error))??;
-    if kind == Kind::Feedback {
-        state.live.publish(Event {
-            org,
-            kind: live::Kind::FeedbackChanged,
-            data: json!({ "id": id, "deleted": true }),
-        });
-    }
     Ok(Json(receipt))
 }

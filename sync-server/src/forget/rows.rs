@@ -101,15 +101,28 @@ pub(crate) async fn delete_told(
     delete(warehouse, "live_events", told, &params).await
 }
 
-/// Makes items that were merged into deleted ones stand for themselves again.
+/// Makes items that were merged into deleted ones stand for themselves again; tells which.
 pub(crate) async fn unmerge(
     warehouse: &Warehouse,
     org: &str,
     ids: &BTreeSet<Uuid>,
     now_ms: i64,
-) -> Result<(), WarehouseError> {
+) -> Result<Vec<Uuid>, WarehouseError> {
+    #[derive(Deserialize)]
+    struct Row {
+        id: Uuid,
+    }
     if ids.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT id FROM feedback FINAL WHERE org = {org:String} \
+               AND merged_into IN {ids:Array(UUID)} AND id NOT IN {ids:Array(UUID)}";
+    let query = Query::read(sql)
+        .param("org", org)
+        .param_strings("ids", ids.iter().map(Uuid::to_string));
+    let merged: Vec<Row> = db::rows(warehouse, query).await?;
+    if merged.is_empty() {
+        return Ok(Vec::new());
     }
     let sql = "INSERT INTO feedback SELECT * REPLACE (\
                  toUUID('00000000-0000-0000-0000-000000000000') AS merged_into, \
@@ -121,7 +134,8 @@ pub(crate) async fn unmerge(
         .param("org", org)
         .param("now", now_ms)
         .param_strings("ids", ids.iter().map(Uuid::to_string));
-    warehouse.execute(insert).await
+    warehouse.execute(insert).await?;
+    Ok(merged.into_iter().map(|row| row.id).collect())
 }
 
 /// Revokes what a device may do, and takes the device out of its tokens' rows. Other

@@ -14,6 +14,7 @@
 pub mod bus;
 pub mod incidents;
 mod log;
+mod removed;
 mod seen;
 pub mod stream;
 
@@ -46,7 +47,7 @@ pub enum Kind {
     /// A person said something.
     #[serde(rename = "feedback:submitted")]
     FeedbackSubmitted,
-    /// The desk changed an item.
+    /// Items changed or are deleted: those of `id` or `ids`. With `reload` it isn't said which.
     #[serde(rename = "feedback:changed")]
     FeedbackChanged,
     /// Devices found friction.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts as _, State};
+use axum::extract::State;
 use axum::response::sse::{Event as Sent, Sse};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Uri, header};
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::log;
 use super::seen::Seen;
 use super::{Kind, Signal, Told};
-use crate::auth::Viewer;
+use crate::auth::{Credentials, Role, Viewer};
 use crate::{ApiError, AppState, params};
 
 /// Events that wait for a slow listener's connection.
@@ -41,7 +41,8 @@ const TOLD_MAX: usize = 20_000;
 /// What happens, as it happens: `text/event-stream`.
 ///
 /// The stream begins with `ready`. Then come `feedback:submitted`, `feedback:changed` and
-/// `incidents:detected` with JSON as data. Send the last `id` as `Last-Event-ID` (browsers do
+/// `incidents:detected` with JSON as data. `feedback:changed` names items by `id` or `ids`;
+/// where it says `reload` instead, load what you show anew. Send the last `id` as `Last-Event-ID` (browsers do
 /// it by themselves) to go on where you were, on any server, within a day; where that isn't
 /// possible a `reset` says so: load what you show anew. A program without that header can
 /// send the parameter `last_event_id`.
@@ -70,10 +71,12 @@ pub async fn get(
             })?
         }
     };
-    let header = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let last = header
-        .map(ToOwned::to_owned)
-        .or(given.remove("last_event_id"));
+    // One that isn't even text is an id that isn't known, as any other such: whoever sends it
+    // was told something, and has to hear that it can't go on from there.
+    let header = headers
+        .get("last-event-id")
+        .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+    let last = header.or(given.remove("last_event_id"));
     if state.draining.load(Ordering::Relaxed) {
         return Err(ApiError::unavailable(
             "The server is stopping. Listen again.",
@@ -90,7 +93,7 @@ pub async fn get(
         keys: HashSet::new(),
         queue,
         state: Arc::clone(&state),
-        headers: credentials(&headers),
+        credentials: Credentials::of(&headers, &actor, Role::Viewer),
         _listening: listening,
     };
     tokio::spawn(listener.run(last.filter(|id| !id.is_empty())));
@@ -100,17 +103,6 @@ pub async fn get(
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     Ok((headers, Sse::new(ReceiverStream::new(events))).into_response())
-}
-
-/// What says who listens, to be judged again.
-fn credentials(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = HeaderMap::new();
-    for name in [header::AUTHORIZATION, header::COOKIE] {
-        for value in headers.get_all(&name) {
-            kept.append(&name, value.clone());
-        }
-    }
-    kept
 }
 
 /// A listener that is counted.
@@ -147,7 +139,7 @@ struct Listener {
     keys: HashSet<Uuid>,
     queue: mpsc::Sender<Sending>,
     state: Arc<AppState>,
-    headers: HeaderMap,
+    credentials: Credentials,
     _listening: Listening,
 }
 
@@ -202,16 +194,9 @@ impl Listener {
         }
     }
 
-    /// Ends where the session or token holds no more. Where that can't be asked, it does. What is known of both is in
-    /// memory, so that asking before each event costs little.
+    /// Ends where the session or token holds no more.
     async fn still_listens(&self) -> Result<(), Gone> {
-        let mut request = http::Request::new(());
-        *request.headers_mut() = self.headers.clone();
-        let (mut parts, ()) = request.into_parts();
-        let holds = match Viewer::from_request_parts(&mut parts, &self.state).await {
-            Ok(Viewer(actor)) => actor.org.id == self.org,
-            Err(error) => error.status().is_server_error(),
-        };
+        let holds = self.credentials.hold(&self.state).await;
         if holds { Ok(()) } else { Err(Gone) }
     }
 

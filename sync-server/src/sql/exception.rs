@@ -46,6 +46,8 @@ pub(super) mod code {
     pub(crate) const ACCESS_DENIED: u32 = 497;
     /// Wrong user or password.
     pub(crate) const AUTHENTICATION_FAILED: u32 = 516;
+    /// What ClickHouse's HTTP library refuses, such as a field of a form that is too long.
+    pub(crate) const POCO_EXCEPTION: u32 = 1000;
     /// The engine is not there.
     pub(crate) const SERVER_OVERLOADED: u32 = 745;
 }
@@ -73,6 +75,7 @@ fn name(code: u32) -> &'static str {
         code::CANNOT_PARSE_TEXT => "CANNOT_PARSE_TEXT",
         code::ACCESS_DENIED => "ACCESS_DENIED",
         code::AUTHENTICATION_FAILED => "AUTHENTICATION_FAILED",
+        code::POCO_EXCEPTION => "POCO_EXCEPTION",
         code::SERVER_OVERLOADED => "SERVER_OVERLOADED",
         _ => "UNKNOWN_EXCEPTION",
     }

@@ -27,6 +27,9 @@ const QUERY_BYTES: usize = 256 << 10;
 const QUERY_BYTES_MAX: usize = 64 << 20;
 /// A form holds the query and its parameters.
 const FORM_BYTES_MAX: usize = 64 << 20;
+/// ClickHouse's default of `http_max_field_value_size`: who asks this front can ask a
+/// ClickHouse server in the same way.
+const FIELD_BYTES_MAX: usize = 128 << 10;
 
 const EXPOSED: &str = "X-ClickHouse-Query-Id,X-ClickHouse-Summary,X-ClickHouse-Server-Display-Name,\
                        X-ClickHouse-Format,X-ClickHouse-Timezone,X-ClickHouse-Exception-Code,X-ClickHouse-Exception-Tag";
@@ -220,6 +223,12 @@ fn read_form(fields: &[form::Field], params: &mut Params) -> Result<String, Exce
     let mut text = String::new();
     let in_url = params.get("query").unwrap_or_default().to_owned();
     for field in fields {
+        if !field.is_file && field.value.len() > FIELD_BYTES_MAX {
+            return Err(Exception::new(
+                code::POCO_EXCEPTION,
+                format!("HTML Form Exception: Field value too long: {}", field.name),
+            ));
+        }
         let value = || {
             String::from_utf8(field.value.clone()).map_err(|_| {
                 Exception::new(

@@ -292,6 +292,45 @@ async fn a_reply_reaches_its_device_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn replies_by_servers_whose_clocks_differ_are_all_read() {
+    let server = Server::start().await;
+    let device = server.enroll().await;
+    let mut items = generate(2, 9, now_ms());
+    for item in &mut items {
+        item.device = device.id.parse().expect("an id");
+    }
+    insert(&server, &server.org.org.to_string(), &items).await;
+    let hour = jiff::SignedDuration::from_hours(1);
+    let behind = server.restart(std::sync::Arc::new(move || jiff::Timestamp::now() - hour));
+    let token = &server.org.analyst_token;
+    let mut after = String::new();
+    // Each is read before the next is written: the one restarted, too, with its clock set
+    // back, and about another item of the same device.
+    let again = server.restart(std::sync::Arc::new(move || {
+        jiff::Timestamp::now() - hour * 2
+    }));
+    for (n, writer) in [&server, &behind, &server, &again, &behind]
+        .into_iter()
+        .enumerate()
+    {
+        let path = format!("/v1/feedback/{}/replies", items[n % 2].id);
+        let body = json!({"text": format!("reply {n}")});
+        let answer = writer.ask("POST", &path, token, &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let path = format!("/v1/feedback/replies?after={after}");
+        let got = server.get(&path, &device.token).await.body;
+        let texts: Vec<&Value> = got["items"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .map(|reply| &reply["text"])
+            .collect();
+        assert_eq!(texts, [&body["text"]], "{n}");
+        after = got["next_after"].as_str().expect("a place").to_owned();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn merges_make_groups_and_can_be_undone() {
     let (server, items) = with_items(5).await;
     let token = &server.org.analyst_token;

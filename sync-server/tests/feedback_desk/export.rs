@@ -322,6 +322,85 @@ async fn no_cell_is_a_formula() {
     assert!(String::from_utf8_lossy(&bytes).contains("\"description\":\"=1+1\""));
 }
 
+/// So many items that no buffer between holds a file of them.
+async fn fill(server: &Server, org: uuid::Uuid) {
+    let fill = "INSERT INTO feedback (org, newest, id, version, at, category, description, status) \
+        SELECT {org:String}, 9223372036854775807 - ms, generateUUIDv4(number), ms, \
+        fromUnixTimestamp64Milli(ms, 'UTC'), 'bug', repeat('said ', 20), 'new' FROM \
+        (SELECT number, toInt64(1795132800000 - number * 5000) AS ms FROM numbers(100000))";
+    let fill = snag_warehouse::Query::new(fill).param("org", org);
+    server.warehouse.execute(fill).await.expect("items");
+}
+
+/// An export that has begun: its status and its body.
+async fn begun(server: &Server, token: &str) -> (u16, Body) {
+    let request = Request::get("/v1/feedback/export?format=jsonl")
+        .header("authorization", format!("Bearer {token}"))
+        .body(Body::empty())
+        .expect("a request");
+    let response = server.answer(request).await;
+    (response.status().as_u16(), response.into_body())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_readers_hold_up_no_other_organisation() {
+    let server = Server::start().await;
+    fill(&server, server.org.org).await;
+    let new = snag_server::control::NewOrg {
+        name: "other",
+        contact: "it@other.example",
+        k: 5,
+        local: false,
+        policy: snag_server::orgs::OrgPolicy::default(),
+    };
+    let now = jiff::Timestamp::now();
+    let other = snag_server::control::create_org(&server.warehouse, new, now).await;
+    let other = other.expect("an organisation");
+    let token = &server.org.analyst_token;
+    // Nobody reads these.
+    let held = [begun(&server, token).await, begun(&server, token).await];
+    assert_eq!(held.each_ref().map(|(status, _)| *status), [200, 200]);
+    assert_eq!(begun(&server, token).await.0, 503);
+    assert_eq!(begun(&server, &other.analyst_token).await.0, 200);
+    // Once one of them is gone there is room again.
+    drop(held);
+    while begun(&server, token).await.0 == 503 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_ends_with_the_token_it_was_begun_with() {
+    let server = Server::start().await;
+    fill(&server, server.org.org).await;
+    let admin = &server.org.admin_token;
+    let body = json!({"scope": "analyst", "name": "monthly"});
+    let made = server.ask("POST", "/v1/admin/tokens", admin, &body).await;
+    let token = made.body["token"].as_str().expect("a token");
+    let (status, mut body) = begun(&server, token).await;
+    assert_eq!(status, 200);
+    let first = body.frame().await.expect("a piece").expect("a piece");
+    assert!(first.is_data());
+    let listed = server.get("/v1/admin/tokens", admin).await;
+    let tokens = listed.body.as_array().expect("tokens");
+    let monthly = tokens.iter().find(|token| token["name"] == "monthly");
+    let id = monthly.expect("listed")["id"].as_str().expect("an id");
+    let path = format!("/v1/admin/tokens/{id}");
+    let revoked = server.ask("DELETE", &path, admin, &json!({})).await;
+    assert!(revoked.status.is_success(), "{revoked:?}");
+    // What was on its way comes; then the answer breaks off, as no whole file does.
+    let mut rest = Vec::new();
+    while let Some(piece) = body.frame().await {
+        rest.push(piece.is_ok());
+    }
+    assert_eq!(rest.pop(), Some(false), "{rest:?}");
+    assert!(rest.iter().all(|ok| *ok), "{rest:?}");
+    let (status, whole) = begun(&server, &server.org.analyst_token).await;
+    assert_eq!(status, 200);
+    let whole = whole.collect().await.expect("all of it").to_bytes();
+    assert_eq!(whole.iter().filter(|byte| **byte == b'\n').count(), 100_000);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn exports_are_checked_and_bounded() {
     let server = Server::start().await;

@@ -17,6 +17,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::{StreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ use snag_server::orgs::OrgPolicy;
 use snag_server::state::{Clock, Settings};
 use snag_server::{AppState, router};
 use snag_warehouse::{EmbeddedOptions, Query, Warehouse};
+use tokio::sync::oneshot;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -42,6 +44,31 @@ pub async fn put_object(
 ) -> Result<(), ObjectsError> {
     let staged = objects.stage(bytes.into()).await?;
     staged.publish(org, hash).await
+}
+
+/// A body whose last part comes when it is told to; whoever waits for the first hears when the rest is asked for.
+pub struct Slow {
+    pub body: Body,
+    pub asked: oneshot::Receiver<()>,
+    pub rest: oneshot::Sender<()>,
+}
+
+pub fn slow(bytes: Vec<u8>) -> Slow {
+    let (ask, asked) = oneshot::channel();
+    let (rest, told) = oneshot::channel::<()>();
+    let (first, last) = bytes.split_at(bytes.len() - 1);
+    let (first, last) = (Bytes::copy_from_slice(first), Bytes::copy_from_slice(last));
+    let last = async move {
+        ask.send(()).expect("somebody waits");
+        told.await.expect("told");
+        Ok::<_, std::io::Error>(last)
+    };
+    let parts = stream::once(async { Ok(first) }).chain(stream::once(last));
+    Slow {
+        body: Body::from_stream(parts),
+        asked,
+        rest,
+    }
 }
 
 /// A server with one organisation.

@@ -27,6 +27,7 @@
 pub mod conformance;
 mod embedded;
 mod error;
+mod fields;
 pub mod migrate;
 mod query;
 mod remote;

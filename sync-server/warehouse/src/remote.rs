@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::embedded::{INSERT_SETTINGS, arrow_stream, insert_statement};
+use crate::fields::in_fields;
 use crate::query::split_format;
 use crate::{ByteStream, ErrorKind, Query, WarehouseError};
 
@@ -140,12 +141,13 @@ impl Remote {
     }
 
     pub(crate) async fn execute(&self, query: Query) -> Result<(), WarehouseError> {
+        let query = in_fields(query);
         let client = self.client(&query, &[]);
         within(ANSWER, client.query_raw(&query.sql).execute()).await
     }
 
     pub(crate) async fn select(&self, query: Query) -> Result<Bytes, WarehouseError> {
-        let mut cursor = self.cursor(&query)?;
+        let mut cursor = self.cursor(query)?;
         let mut all = match within(ANSWER, cursor.next()).await? {
             Some(first) => first,
             None => return Ok(Bytes::new()),
@@ -164,7 +166,7 @@ impl Remote {
     }
 
     pub(crate) async fn select_stream(&self, query: Query) -> Result<ByteStream, WarehouseError> {
-        let mut cursor = self.cursor(&query)?;
+        let mut cursor = self.cursor(query)?;
         let Some(first) = within(ANSWER, cursor.next()).await? else {
             return Ok(Box::pin(stream::empty()));
         };
@@ -184,6 +186,7 @@ impl Remote {
         query: Query,
         mut data: ByteStream,
     ) -> Result<(), WarehouseError> {
+        let query = in_fields(query);
         let statement = match &query.format {
             Some(format) => format!("{} FORMAT {format}", query.sql),
             None => match split_format(&query.sql) {
@@ -217,8 +220,9 @@ impl Remote {
         }
     }
 
-    fn cursor(&self, query: &Query) -> Result<BytesCursor, WarehouseError> {
-        self.client(query, &[])
+    fn cursor(&self, query: Query) -> Result<BytesCursor, WarehouseError> {
+        let query = in_fields(query);
+        self.client(&query, &[])
             .query_raw(&query.sql)
             .fetch_bytes(query.format.as_deref().unwrap_or("TabSeparated"))
             .map_err(classify)

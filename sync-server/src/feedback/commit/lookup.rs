@@ -17,6 +17,8 @@ pub(super) struct Found {
     pub(super) submissions: HashMap<(Uuid, Uuid), (Uuid, [u8; 32])>,
     /// Those that the desk has.
     pub(super) feedback: HashSet<(Uuid, Uuid)>,
+    /// Those whose details are there.
+    pub(super) details: HashSet<(Uuid, Uuid)>,
     /// Those that were deleted: a late retry doesn't bring them back.
     pub(super) forgotten: HashSet<(Uuid, Uuid)>,
 }
@@ -71,7 +73,45 @@ pub(super) async fn find(warehouse: &Warehouse, jobs: &[Job]) -> Result<Found, W
         })?;
         found.submissions.insert(key, (row.device, digest));
     }
+    find_details(warehouse, jobs, &mut found).await?;
     Ok(found)
+}
+
+/// Which of those that are in one table already have their details. What is new, and so is
+/// nearly everything, isn't asked for.
+async fn find_details(
+    warehouse: &Warehouse,
+    jobs: &[Job],
+    found: &mut Found,
+) -> Result<(), WarehouseError> {
+    #[derive(Deserialize)]
+    struct Row {
+        org: Uuid,
+        id: Uuid,
+    }
+    let known: Vec<&Job> = jobs
+        .iter()
+        .filter(|job| {
+            let key = (job.item.org.id, job.item.submission().id);
+            let stored = found.submissions.contains_key(&key) || found.feedback.contains(&key);
+            stored && job.item.has_details() && !found.forgotten.contains(&key)
+        })
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let orgs: HashSet<&str> = known.iter().map(|job| job.item.org.key.as_str()).collect();
+    let ids = known.iter().map(|job| job.item.submission().id.to_string());
+    let sql = "SELECT DISTINCT org, id FROM feedback_details \
+               WHERE org IN {orgs:Array(String)} AND id IN {ids:Array(UUID)}";
+    let query = Query::read(sql)
+        .param_strings("orgs", &orgs)
+        .param_strings("ids", ids);
+    let rows: Vec<Row> = db::rows(warehouse, query).await?;
+    found
+        .details
+        .extend(rows.into_iter().map(|row| (row.org, row.id)));
+    Ok(())
 }
 
 /// What devices that weren't seen yet sent in the last hour.

@@ -8,12 +8,12 @@
 //! **Invariants:**
 //! - A submission is answered with success only when all its rows are stored.
 //! - `submissions` decides what is known; where a crash fell between the tables, a retry
-//!   writes what is missing, and never over what the desk has done since.
+//!   writes what is missing of each table, and never over what the desk has done since.
 //! - Limits are kept by this task alone, so that two requests at once can't pass one.
 
 mod lookup;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,9 @@ const RECENT: Duration = Duration::from_secs(60);
 /// How many are remembered.
 const RECENT_MAX: usize = 20_000;
 
+/// Submissions whose first write failed that are remembered until they are stored.
+const FAILED_MAX: usize = 20_000;
+
 /// What became of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -62,6 +65,9 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What is left.
     pub rate: Rate,
+    /// Whether listeners may not know of it: this request stored something of it, or an
+    /// earlier one that was told otherwise did.
+    pub news: bool,
 }
 
 type Answer = Result<Outcome, ApiError>;
@@ -113,6 +119,7 @@ pub fn start(
         dirty,
         limits: Limits::default(),
         recent: Arc::clone(&recent),
+        failed: HashSet::new(),
     };
     Submissions {
         jobs: Mutex::new(Some(jobs)),
@@ -168,6 +175,13 @@ impl Submissions {
         self.recent.lock().remove(&(org, id));
     }
 
+    /// Forgets what was written before a moment, which retention has ended.
+    pub fn forget_before(&self, org: Uuid, before_ms: i64) {
+        self.recent
+            .lock()
+            .retain(|(of, _), (known, _)| *of != org || known.at_ms >= before_ms);
+    }
+
     /// Forgets all submissions of a device that was deleted.
     pub fn forget_device(&self, org: Uuid, device: Uuid) {
         self.recent
@@ -200,6 +214,9 @@ struct Committer {
     dirty: Dirty,
     limits: Limits,
     recent: Recent,
+    /// Those that may be in some tables though they were answered with a failure: nobody was
+    /// told of them, and their retry may find that it is nothing new.
+    failed: HashSet<(Uuid, Uuid)>,
 }
 
 /// What is written for a job, and what it is answered then.
@@ -211,6 +228,18 @@ struct Decided {
     submit: bool,
     /// Whether `feedback` lacks it.
     restore: bool,
+    /// Whether `feedback_details` lacks what it has for it.
+    detail: bool,
+}
+
+impl Decided {
+    fn key(&self) -> (Uuid, Uuid) {
+        (self.job.item.org.id, self.job.item.submission().id)
+    }
+
+    fn writes(&self) -> bool {
+        self.submit || self.restore || self.detail
+    }
 }
 
 impl Committer {
@@ -230,7 +259,7 @@ impl Committer {
         let (found, taken) = match (found, taken) {
             (Ok(found), Ok(taken)) => (found, taken),
             (Err(error), _) | (_, Err(error)) => {
-                self.failed(&error, "can't look up submissions");
+                self.count(&error, "can't look up submissions");
                 for job in jobs {
                     drop(job.answer.send(Err(not_stored())));
                 }
@@ -245,7 +274,7 @@ impl Committer {
         match result {
             Ok(()) => self.answer(decided),
             Err(error) => {
-                self.failed(&error, "submissions were not stored");
+                self.count(&error, "submissions were not stored");
                 self.note_failure(&decided);
                 let alone = decided.len() == 1;
                 for one in decided {
@@ -264,7 +293,7 @@ impl Committer {
         }
     }
 
-    fn failed(&self, error: &WarehouseError, what: &'static str) {
+    fn count(&self, error: &WarehouseError, what: &'static str) {
         count_error(&self.metrics, error);
         tracing::warn!(code = ?error.code, kind = %error.kind, %error, "{what}");
     }
@@ -274,11 +303,19 @@ impl Committer {
             let second = decided.job.item.received_ms / 1_000;
             self.limits.give_back(&decided.job.who, second);
         }
+        if decided.writes() {
+            // Who is forgotten here is told of all the same once a listener comes back.
+            if self.failed.len() >= FAILED_MAX {
+                self.failed.clear();
+            }
+            self.failed.insert(decided.key());
+        }
         // What was only read of it still holds.
         let answer = match decided.verdict {
             Verdict::Conflict | Verdict::Limited => Ok(Outcome {
                 verdict: decided.verdict,
                 rate: decided.rate,
+                news: false,
             }),
             _ if error.kind == ErrorKind::Rejected => Err(ApiError::internal(error)),
             _ => Err(not_stored()),
@@ -295,7 +332,7 @@ impl Committer {
         self.dirty.lock().extend(days);
     }
 
-    fn answer(&self, decided: Vec<Decided>) {
+    fn answer(&mut self, decided: Vec<Decided>) {
         let now = Instant::now();
         let mut recent = self.recent.lock();
         if recent.len() >= RECENT_MAX {
@@ -308,14 +345,15 @@ impl Committer {
                     at_ms: one.job.item.at_ms(),
                     has_screenshot: false,
                 };
-                recent.insert(
-                    (one.job.item.org.id, one.job.item.submission().id),
-                    (known, now),
-                );
+                recent.insert(one.key(), (known, now));
             }
+            let stored = matches!(one.verdict, Verdict::Stored | Verdict::Duplicate);
+            let failed_before = stored && self.failed.remove(&one.key());
+            let news = one.writes() || failed_before;
             drop(one.job.answer.send(Ok(Outcome {
                 verdict: one.verdict,
                 rate: one.rate,
+                news,
             })));
         }
     }
@@ -328,28 +366,33 @@ impl Committer {
                 self.limits.trim(now_s);
                 let key = (item.org.id, item.submission().id);
                 let own = (item.device, item.checked.digest);
-                let (verdict, rate, submit, restore) = match found.submissions.get(&key) {
+                let details = item.has_details();
+                let (verdict, rate, submit, restore, detail) = match found.submissions.get(&key) {
                     _ if found.forgotten.contains(&key) => {
                         let rate = self.limits.look(&job.who, rules, now_s);
-                        (Verdict::Duplicate, rate, false, false)
+                        // Nobody is told any more of what is deleted.
+                        self.failed.remove(&key);
+                        (Verdict::Duplicate, rate, false, false, false)
                     }
                     Some(first) if *first == own => {
                         let rate = self.limits.look(&job.who, rules, now_s);
                         // A crash may have fallen between the tables.
                         let restore = found.feedback.insert(key);
-                        (Verdict::Duplicate, rate, false, restore)
+                        let detail = details && found.details.insert(key);
+                        (Verdict::Duplicate, rate, false, restore, detail)
                     }
                     Some(_) => {
                         let rate = self.limits.look(&job.who, rules, now_s);
-                        (Verdict::Conflict, rate, false, false)
+                        (Verdict::Conflict, rate, false, false, false)
                     }
                     None => match self.limits.take(&job.who, rules, now_s) {
                         Ok(rate) => {
                             found.submissions.insert(key, own);
                             let restore = found.feedback.insert(key);
-                            (Verdict::Stored, rate, true, restore)
+                            let detail = details && found.details.insert(key);
+                            (Verdict::Stored, rate, true, restore, detail)
                         }
-                        Err(rate) => (Verdict::Limited, rate, false, false),
+                        Err(rate) => (Verdict::Limited, rate, false, false, false),
                     },
                 };
                 Decided {
@@ -358,6 +401,7 @@ impl Committer {
                     rate,
                     submit,
                     restore,
+                    detail,
                 }
             })
             .collect()
@@ -375,12 +419,13 @@ impl Committer {
         };
         let submit = items(|one| one.submit);
         let restore = items(|one| one.restore);
+        let detail = items(|one| one.detail);
         let mut batches = Vec::new();
         if !restore.is_empty() {
             batches.push(("feedback", rows::feedback(&restore)));
-            if let Some(details) = rows::details(&restore) {
-                batches.push(("feedback_details", details));
-            }
+        }
+        if let Some(details) = rows::details(&detail) {
+            batches.push(("feedback_details", details));
         }
         if !submit.is_empty() {
             batches.push(("submissions", rows::submissions(&submit)));

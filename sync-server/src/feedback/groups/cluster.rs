@@ -1,5 +1,5 @@
-//! Items put together that say the same about the same screen, or that come after the same
-//! friction there.
+//! Items put together that say the same about the same screen, that come after the same
+//! friction there, or after the same run of several kinds on other screens of the program.
 //!
 //! **Invariant:** the work is bounded: texts that say the very same are one, and each is
 //! compared with a bounded number of others that share a word with it.
@@ -38,8 +38,10 @@ pub(super) struct Item {
 pub(super) enum Reason {
     /// They say the same: words that at least two people wrote.
     Text(Vec<String>),
-    /// They come after the same friction.
+    /// They come after the same friction on one screen.
     Friction(String),
+    /// They come after the same friction on several screens of one program.
+    FrictionOfApp(String),
 }
 
 /// Items that may be the same.
@@ -61,6 +63,16 @@ pub(super) fn signature_score(signature: &str) -> f64 {
     }
 }
 
+/// The same where the screens differ: what several have in common may be the program's
+/// fault, and may be chance. One kind alone says nothing then.
+fn signature_score_of_app(signature: &str) -> Option<f64> {
+    match signature.split(',').count() {
+        0 | 1 => None,
+        2 => Some(0.5),
+        _ => Some(0.6),
+    }
+}
+
 /// The groups of two items and more, in no order.
 pub(super) fn groups(items: &[Item]) -> Vec<Group> {
     let mut by_target: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
@@ -75,7 +87,35 @@ pub(super) fn groups(items: &[Item]) -> Vec<Group> {
         of_text.extend(by_signature(items, places, &of_text));
         groups.extend(of_text);
     }
+    groups.extend(by_signature_of_app(items));
     groups
+}
+
+/// Items with the same friction before them on several screens of one program.
+fn by_signature_of_app(items: &[Item]) -> Vec<Group> {
+    let mut same: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        if !item.app.is_empty() {
+            let key = (item.app.as_str(), item.signature.as_str());
+            same.entry(key).or_default().push(place);
+        }
+    }
+    same.into_iter()
+        .filter_map(|((_, signature), mut members)| {
+            let score = signature_score_of_app(signature)?;
+            let screen = |&place: &usize| items[place].screen.as_str();
+            let first = members.first().map(screen);
+            if members.iter().map(screen).all(|next| Some(next) == first) {
+                return None;
+            }
+            members.sort_by_key(|&place| (items[place].at_ms, items[place].id));
+            Some(Group {
+                reason: Reason::FrictionOfApp(signature.to_owned()),
+                score,
+                members,
+            })
+        })
+        .collect()
 }
 
 /// The oldest text leads; each later one joins the leader that it is most like.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! GET /v1/feedback/groups → params (strict) → load (the newest open items of the period)
-//!   → cluster (by screen: words, friction) → JSON
+//!   → cluster (by screen: words, friction; by program: friction) → JSON
 //! ```
 //!
 //! **Invariants:** nothing is changed here. A request looks at a bounded number of items
@@ -55,12 +55,13 @@ pub(crate) struct Routes;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SameBecause {
     /// `text`: they say the same about the same screen. `friction`: they come after the
-    /// same friction on the same screen.
+    /// same friction on the same screen. `friction_of_app`: they come after the same
+    /// friction, of two kinds or more, on several screens of one program.
     rule: &'static str,
     /// Of `text`: words (their stems) that most of them have and at least two people
     /// wrote.
     shared_words: Vec<String>,
-    /// Of `friction`: the kinds of friction, in order.
+    /// Of the other two: the kinds of friction, in order.
     friction: Vec<String>,
 }
 
@@ -72,11 +73,18 @@ impl From<&Reason> for SameBecause {
                 shared_words: words.clone(),
                 friction: Vec::new(),
             },
-            Reason::Friction(signature) => Self {
-                rule: "friction",
-                shared_words: Vec::new(),
-                friction: signature.split(',').map(str::to_owned).collect(),
-            },
+            Reason::Friction(signature) => Self::friction("friction", signature),
+            Reason::FrictionOfApp(signature) => Self::friction("friction_of_app", signature),
+        }
+    }
+}
+
+impl SameBecause {
+    fn friction(rule: &'static str, signature: &str) -> Self {
+        Self {
+            rule,
+            shared_words: Vec::new(),
+            friction: signature.split(',').map(str::to_owned).collect(),
         }
     }
 }
@@ -92,8 +100,8 @@ pub(crate) struct ProposedGroup {
     reason: SameBecause,
     /// The program that they are about.
     app: String,
-    /// The screen that they are about.
-    screen: String,
+    /// The screen that they are about; null where they are about several.
+    screen: Option<String>,
     /// How many they are.
     size: usize,
     /// When the oldest was written.
@@ -193,7 +201,9 @@ pub(super) struct Asked {
 /// Items that may be the same, as groups.
 ///
 /// Items are put together that say the same about the same screen, whatever the wording
-/// and the typing errors, or that come after the same friction there. Nothing is changed:
+/// and the typing errors, or that come after the same friction there; with a lower score
+/// also those that come after the same run of several kinds of friction on several screens
+/// of one program, which may be in a group of their screen, too. Nothing is changed:
 /// merging is `POST /v1/feedback/{id}/merge`.
 #[utoipa::path(
     get,
@@ -292,8 +302,10 @@ impl Rank {
         let oldest = group.members.first().map_or(Uuid::nil(), |&m| items[m].id);
         let mut hash = Sha256::new();
         hash.update(oldest.as_bytes());
-        if let Reason::Friction(signature) = &group.reason {
-            hash.update(signature);
+        match &group.reason {
+            Reason::Text(_) => {}
+            Reason::Friction(signature) => hash.update(signature),
+            Reason::FrictionOfApp(signature) => hash.update(format!("of app: {signature}")),
         }
         Self {
             first,
@@ -349,7 +361,10 @@ fn proposed(items: &[Item], rank: &Rank, group: &Group) -> ProposedGroup {
         score: rounded(group.score),
         reason: (&group.reason).into(),
         app: oldest.app.clone(),
-        screen: oldest.screen.clone(),
+        screen: match group.reason {
+            Reason::FrictionOfApp(_) => None,
+            Reason::Text(_) | Reason::Friction(_) => Some(oldest.screen.clone()),
+        },
         size: group.members.len(),
         first_at: stamp(oldest.at_ms),
         last_at: stamp(newest.at_ms),

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The row of `screenshots` is what counts. The thumbnail and the item's own column follow
-//! after the answer; what a crash left undone is found at the next start ([`catch_up`]), and
-//! a thumbnail that is asked for before is made then.
+//! after the answer. What a crash left undone is found at the next start ([`catch_up`]), what
+//! the queue had no room for and what failed within seconds, and a thumbnail that is asked for
+//! before is made then.
 //!
 //! **Invariants:**
 //! - A picture is written once: the same bytes again change nothing, others are a conflict.
@@ -17,6 +18,7 @@
 //! - Decoding holds at most [`DECODE_BYTES`] at once over all requests.
 
 mod follow;
+mod places;
 mod put;
 mod see;
 
@@ -24,7 +26,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use snag_warehouse::{Query, WarehouseError};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use uuid::Uuid;
 
 pub use self::follow::{catch_up, follow};
@@ -39,9 +41,7 @@ use crate::{ApiError, AppState, db};
 const DECODE_BYTES: u64 = 768 << 20;
 /// What one permit of that memory stands for.
 const PERMIT_BYTES: u64 = 1 << 20;
-/// Bodies that may be on their way at once.
-const UPLOADS_MAX: usize = 64;
-/// Pictures whose thumbnails may wait; more are made when they are asked for.
+/// Pictures that may wait for their thumbnails and items; more are looked for in the tables.
 const AFTER_MAX: usize = 1_024;
 /// Locks that requests for the same item share.
 const LOCKS: usize = 64;
@@ -56,13 +56,15 @@ struct After {
 
 /// What requests for screenshots share.
 pub struct Screenshots {
-    uploads: Semaphore,
+    places: places::Places,
     memory: Arc<Semaphore>,
     cores: Arc<Semaphore>,
     locks: Vec<tokio::sync::Mutex<()>>,
     after: mpsc::Sender<After>,
     /// Taken by whoever starts the work that follows answers.
     waiting: parking_lot::Mutex<Option<mpsc::Receiver<After>>>,
+    /// Something is left to do that isn't in the queue.
+    left: Notify,
 }
 
 impl Default for Screenshots {
@@ -70,17 +72,26 @@ impl Default for Screenshots {
         let (after, waiting) = mpsc::channel(AFTER_MAX);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            uploads: Semaphore::new(UPLOADS_MAX),
+            places: places::Places::default(),
             memory: Arc::new(Semaphore::new((DECODE_BYTES / PERMIT_BYTES) as usize)),
             cores: Arc::new(Semaphore::new(cores)),
             locks: (0..LOCKS).map(|_| tokio::sync::Mutex::default()).collect(),
             after,
             waiting: parking_lot::Mutex::new(Some(waiting)),
+            left: Notify::new(),
         }
     }
 }
 
 impl Screenshots {
+    /// Lets the thumbnail and the item's column follow. An answer waits for neither.
+    fn follow(&self, after: After) {
+        if self.after.try_send(after).is_err() {
+            tracing::warn!("too many screenshots wait for their items; they are looked for later");
+            self.left.notify_one();
+        }
+    }
+
     /// Runs work on pixels away from the threads that answer: as many at once as there
     /// are cores and as much memory as is allowed.
     async fn on_pixels<T: Send + 'static>(
@@ -126,4 +137,42 @@ async fn submitter(state: &AppState, org: &Org, id: Uuid) -> Result<Option<Uuid>
     let query = Query::read(sql).param("org", &org.key).param("id", id);
     let rows: Vec<Row> = db::rows(&state.warehouse, query).await?;
     Ok(rows.first().map(|row| row.device))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::orgs::OrgPolicy;
+
+    #[tokio::test]
+    async fn what_finds_no_room_in_the_queue_is_looked_for() {
+        let shared = Screenshots::default();
+        let org = Arc::new(Org {
+            id: Uuid::nil(),
+            key: Uuid::nil().to_string(),
+            name: String::new(),
+            contact: String::new(),
+            k: 5,
+            label_key: [0; 32],
+            policy: OrgPolicy::default(),
+            policy_version: 1,
+            rules: Vec::new(),
+        });
+        let looked_for = async || {
+            tokio::select! {
+                biased;
+                () = shared.left.notified() => true,
+                () = std::future::ready(()) => false,
+            }
+        };
+        for number in 0..=AFTER_MAX {
+            assert!(!looked_for().await, "{number} have room");
+            shared.follow(After {
+                org: Arc::clone(&org),
+                feedback: Uuid::from_u128(number as u128),
+                hash: String::new(),
+            });
+        }
+        assert!(looked_for().await);
+    }
 }

@@ -13,13 +13,15 @@ use sha2::{Digest as _, Sha256};
 use snag_wire::{Code, ScreenshotAnswer, limits};
 use uuid::Uuid;
 
+use super::places::Full;
 use super::{After, LOCKS, stored, submitter};
 use crate::auth::DeviceAuth;
 use crate::body::header_text;
 use crate::feedback::image::{self, Kind};
-use crate::feedback::rows;
+use crate::feedback::{rows, store as desk};
 use crate::metrics::StatusLabels;
 use crate::objects::Staged;
+use crate::openapi::Binary;
 use crate::{ApiError, AppState};
 
 /// How much longer than a batch a picture may take to arrive.
@@ -27,10 +29,11 @@ const PATIENCE: u32 = 2;
 
 /// Takes the screenshot of a submission of the same device: PNG, WebP or JPEG, at most
 /// 10 MiB and 50 megapixels, one still picture and nothing behind it. May be sent again at
-/// any time: the same bytes change nothing, others are a conflict.
+/// any time: the same bytes change nothing, others are a conflict. A device sends at most
+/// four at once; more are answered with 429.
 ///
 /// # Errors
-/// 400, 401, 403, 404, 408, 409, 413, 415, 503, 507.
+/// 400, 401, 403, 404, 408, 409, 413, 415, 429, 503, 507.
 #[utoipa::path(
     put,
     path = "/v1/feedback/{id}/screenshot",
@@ -38,10 +41,10 @@ const PATIENCE: u32 = 2;
     params(("id" = Uuid, Path, description = "The submission")),
     request_body(
         content(
-            (Vec<u8> = "image/png"),
-            (Vec<u8> = "image/jpeg"),
-            (Vec<u8> = "image/webp"),
-            (Vec<u8> = "application/octet-stream"),
+            (inline(Binary) = "image/png"),
+            (inline(Binary) = "image/jpeg"),
+            (inline(Binary) = "image/webp"),
+            (inline(Binary) = "application/octet-stream"),
         ),
         description = "The picture's bytes; what they are is told by them alone",
     ),
@@ -56,6 +59,7 @@ const PATIENCE: u32 = 2;
         (status = 409),
         (status = 413),
         (status = 415),
+        (status = 429),
         (status = 507),
     ),
     security(("device" = []))
@@ -107,11 +111,17 @@ async fn take(
         return Err(not_found());
     }
     let shared = &state.screenshots;
-    let _upload = shared.uploads.try_acquire().map_err(|_| {
-        ApiError::unavailable(
+    let place = shared.places.take(auth.org.id, auth.device);
+    let _place = place.map_err(|full| match full {
+        Full::Device => ApiError::new(
+            Code::TooManyRequests,
+            "Four screenshots of this device arrive already. Send it again when one of them is in.",
+        )
+        .with_retry_after(2),
+        Full::Everybody => ApiError::unavailable(
             "Too many screenshots arrive at once. Send it again later.",
             2,
-        )
+        ),
     })?;
     let bytes = read_body(request, state.settings.body_timeout * PATIENCE).await?;
     let picture = image::look(&bytes)?;
@@ -197,7 +207,18 @@ async fn store(
     let before = match state.submissions.recent(auth.org.id, id) {
         // This process stored the submission and no screenshot since.
         Some(known) if !known.has_screenshot => None,
-        _ => stored(&state, &auth.org, id).await?,
+        Some(_) => stored(&state, &auth.org, id).await?,
+        // Not known here, or not any more: retention may have ended it while the picture came.
+        None => {
+            let (device, before) = tokio::try_join!(
+                submitter(&state, &auth.org, id),
+                stored(&state, &auth.org, id)
+            )?;
+            if device != Some(auth.device) {
+                return Err(not_found());
+            }
+            before
+        }
     };
     if let Some(before) = &before
         && before.hash != hash
@@ -209,7 +230,17 @@ async fn store(
     }
     // Until the row is in, nobody may take the object for an orphan.
     let _object = state.objects.gate.read().await;
+    let after = After {
+        org: Arc::clone(&auth.org),
+        feedback: id,
+        hash: hash.to_owned(),
+    };
     if before.is_some() && state.objects.size(auth.org.id, hash).await?.is_some() {
+        // What should have followed the first answer may have been lost with its server.
+        let items = desk::current(&state, &auth.org.key, &[id]).await?;
+        if items.get(&id).is_some_and(|item| item.screenshot != hash) {
+            shared.follow(after);
+        }
         return Ok(false);
     }
     let staged = match staged {
@@ -222,14 +253,7 @@ async fn store(
     let row = rows::screenshot(&auth.org, id, &answer, kind.media_type(), now_ms);
     state.warehouse.insert("screenshots", row).await?;
     state.metrics.screenshot_bytes.inc_by(answer.size_bytes);
-    let after = After {
-        org: Arc::clone(&auth.org),
-        feedback: id,
-        hash: hash.to_owned(),
-    };
-    if shared.after.try_send(after).is_err() {
-        tracing::warn!("too many thumbnails wait; this one is made when it is asked for");
-    }
+    shared.follow(after);
     Ok(before.is_none())
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::follow::make_thumbnail;
 use super::{Stored, stored, submitter};
 use crate::auth::Viewer;
+use crate::openapi::Binary;
 use crate::{ApiError, AppState, audit};
 
 /// An item's screenshot, as it was sent. Who looked is in the audit log.
@@ -26,7 +27,7 @@ use crate::{ApiError, AppState, audit};
     params(("id" = Uuid, Path, description = "The item")),
     responses(
         (status = 200, description = "The picture", content(
-            (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"),
+            (inline(Binary) = "image/png"), (inline(Binary) = "image/jpeg"), (inline(Binary) = "image/webp"),
         )),
         (status = 304, description = "As `If-None-Match` has it"),
         (status = 401),
@@ -62,7 +63,7 @@ pub async fn get(
     tag = "feedback",
     params(("id" = Uuid, Path, description = "The item")),
     responses(
-        (status = 200, description = "The picture", content_type = "image/webp", body = Vec<u8>),
+        (status = 200, description = "The picture", content_type = "image/webp", body = inline(Binary)),
         (status = 304, description = "As `If-None-Match` has it"),
         (status = 401),
         (status = 403),

@@ -14,11 +14,12 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use snag_warehouse::{Query, WarehouseError};
-use tokio::sync::{Mutex as Gate, OwnedMutexGuard, Semaphore, oneshot};
+use tokio::sync::{Mutex as Gate, OwnedMutexGuard, oneshot};
 use uuid::Uuid;
 
 pub use self::change::{Change, Current, Status, TAGS_MAX};
 use self::change::{changed_by, difference};
+use super::export::Exports;
 use super::thread;
 use crate::auth::Actor;
 use crate::{ApiError, AppState, audit, db, live};
@@ -68,25 +69,13 @@ struct Pending {
     answer: oneshot::Sender<Result<Vec<(Uuid, Outcome)>, ApiError>>,
 }
 
-/// Exports at once: each holds one of the engine's readers.
-const EXPORTS_MAX: usize = 2;
-
 /// Where acts wait for their turn.
+#[derive(Default)]
 pub struct Desk {
     pending: Mutex<Vec<Pending>>,
     gate: Arc<Gate<i64>>,
-    /// How many more exports may run.
-    pub(super) exports: Arc<Semaphore>,
-}
-
-impl Default for Desk {
-    fn default() -> Self {
-        Self {
-            pending: Mutex::default(),
-            gate: Arc::default(),
-            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
-        }
-    }
+    /// The exports that run.
+    pub(super) exports: Arc<Exports>,
 }
 
 impl Desk {
@@ -232,11 +221,10 @@ async fn commit(
         thread::counts(state, org, &posted)
     )?;
     let refused = refused_merges(state, org, group, &current).await?;
-    // Times of a thread never repeat or run back, so that who asks for what came after
-    // one of them misses nothing.
     let now_ms = state.now().as_millisecond().max(*last_ms + 1);
     *last_ms = now_ms;
     let now = Timestamp::from_millisecond(now_ms).unwrap_or_else(|_| state.now());
+    let posted_at = posting_moment(state, org, &posted, &current, now).await?;
 
     let mut outcomes = Vec::with_capacity(group.len());
     let (mut changed, mut posts) = (Vec::new(), Vec::new());
@@ -298,11 +286,34 @@ async fn commit(
         }
         outcomes.push(of_act);
     }
-    thread::insert(state, org, &posts, now).await?;
+    thread::insert(state, org, &posts, posted_at).await?;
     for part in changed.chunks(INSERT_ITEMS_MAX) {
         write(state, org, part, now).await?;
     }
     Ok(outcomes)
+}
+
+/// The moment that new entries in the threads of these items get.
+///
+/// A device asks for the replies after the last that it read, and keeps that place for
+/// good. So each entry has to come after all that its device could have read, whichever
+/// server wrote those: this one's clock may have been set back since it was restarted, and
+/// another server's may be ahead. Giving a device once more what it read a while ago would
+/// help as far as that while goes, no matter how wrong the clocks; the table knows better.
+/// Not covered: two servers that reply to one device within the same milliseconds, with its
+/// question between the two.
+async fn posting_moment(
+    state: &AppState,
+    org: &str,
+    posted: &[Uuid],
+    current: &HashMap<Uuid, Current>,
+    now: Timestamp,
+) -> Result<Timestamp, WarehouseError> {
+    let items = posted.iter().filter_map(|id| current.get(id));
+    let devices: HashSet<Uuid> = items.map(|item| item.device).collect();
+    let devices: Vec<Uuid> = devices.into_iter().collect();
+    let before_ms = thread::newest_ms(state, org, &devices).await?;
+    Ok(Timestamp::from_millisecond(before_ms + 1).map_or(now, |least| least.max(now)))
 }
 
 /// The current rows of `ids`, as far as they exist in the organisation.

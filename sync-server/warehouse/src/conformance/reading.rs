@@ -84,6 +84,7 @@ pub(super) async fn parameters(warehouse: &Warehouse) {
         text(warehouse, query).await,
         format!("{}\t1\t2026-01-02 03:04:05.678\t-5", u64::MAX)
     );
+    long_parameters(warehouse).await;
     let query = Query::read("SELECT name FROM {d:Identifier}.one").param("d", "system");
     assert_error(
         warehouse.select(query).await,
@@ -103,6 +104,35 @@ pub(super) async fn parameters(warehouse: &Warehouse) {
         ErrorKind::Rejected,
         456,
         "a parameter of an earlier query is gone",
+    );
+}
+
+/// A ClickHouse server takes fields of at most 128 KiB unless told otherwise.
+async fn long_parameters(warehouse: &Warehouse) {
+    let texts: Vec<String> = (0..5_000)
+        .map(|n| format!("{n}, it's [one] \\ of\tmany: {}", "y".repeat(60)))
+        .collect();
+    let ids: Vec<String> = (0..5_000)
+        .map(|n| format!("00000000-0000-0000-0000-{n:012}"))
+        .collect();
+    let numbers: Vec<String> = (0..40_000).map(|n| (n * 10).to_string()).collect();
+    let long = "it's \\ \t\u{1f980}".repeat(40_000);
+    let query = Query::read(
+        "SELECT length({texts:Array(String)}), {texts:Array(String)}[4322], \
+         (SELECT count() FROM numbers(6000) WHERE \
+         toUUID('00000000-0000-0000-0000-' || leftPad(toString(number), 12, '0')) IN {ids:Array(UUID)}), \
+         roundDown(399999, {numbers:Array(Int64)}), \
+         length({long:String}), sipHash64({long:String}) = sipHash64(repeat({part:String}, 40000))",
+    )
+    .param_strings("texts", &texts)
+    .param_strings("ids", &ids)
+    .param("numbers", format!("[{}]", numbers.join(",")))
+    .param("long", &long)
+    .param("part", "it's \\ \t\u{1f980}")
+    .format("TabSeparatedRaw");
+    assert_eq!(
+        text(warehouse, query).await,
+        format!("5000\t{}\t5000\t399990\t{}\t1", texts[4_321], long.len())
     );
 }
 
