@@ -85,6 +85,11 @@ fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() 
         Ok((overview["waiting_records"].as_u64() > Some(3)).then_some(()))
     })?;
     stage.open(&driver, "feedback")?;
+    driver.type_into("//textarea", "This is said while the server is away.")?;
+    driver.click("//label[contains(., 'Problem')]")?;
+    driver.click_away("//button[normalize-space()='Send']")?;
+    stage.closed(&driver, "feedback");
+    stage.open(&driver, "feedback")?;
     for window in ["about", "conversations"] {
         driver.go_to("knows")?;
         invoke(&driver, "open_window", &json!({"name": window}))?;
@@ -122,6 +127,20 @@ fn every_window_draws_something_in_both_languages_at_two_sizes_light_and_dark() 
         }
         Ok(())
     })?;
+
+    // Begun, left and opened again.
+    driver.go_to("feedback")?;
+    driver.type_into("//textarea", "Begun, and left for later.")?;
+    driver.find("//*[@class='quiet saved']/*")?;
+    invoke(&driver, "close_window", &json!({}))?;
+    stage.closed(&driver, "feedback");
+    stage.open(&driver, "feedback")?;
+    driver.find("//button[normalize-space()='Start a new one']")?;
+    let last = Look {
+        language: "en",
+        theme: "dark",
+    };
+    take_here(&driver, &into, "feedback-left", last, (640, 480))?;
     drop(program);
     stage.quit()
 }

@@ -96,9 +96,13 @@ impl Turn {
     /// Sends one thing, where it is time and something waits.
     async fn take(&mut self, shared: &Shared, client: &Client, rng: &mut StdRng) -> bool {
         let Some(next) = shared.feedback.next(self.lane) else {
-            shared
+            // Where the person deleted what waited, nothing is wrong any more.
+            let cleared = shared
                 .posting
                 .send_if_modified(|posting| posting.kept(self.lane).take().is_some());
+            if cleared {
+                shared.publish();
+            }
             return false;
         };
         if Instant::now() < self.at {
