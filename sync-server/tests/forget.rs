@@ -134,18 +134,22 @@ async fn verified(server: &Server) {
 const ITEM: &str = "0199a5f0-0000-7000-8000-000000000001";
 const OTHER: &str = "0199a5f0-0000-7000-8000-000000000002";
 
+/// Makes the other item a duplicate of the one that goes.
+async fn merge_other(server: &Server) {
+    let merged = format!(
+        "INSERT INTO feedback SELECT * REPLACE (toUUID('{ITEM}') AS merged_into, version + 1 AS version) \
+         FROM feedback FINAL WHERE id = '{OTHER}'"
+    );
+    server.execute(&merged).await;
+}
+
 #[tokio::test]
 async fn an_item_is_deleted_with_all_that_belongs_to_it() {
     let server = Server::start().await;
     let device = server.enroll().await;
     item(&server, &device, ITEM, 1).await;
     item(&server, &device, OTHER, 1).await;
-    // The other is a duplicate of the one that goes.
-    let merged = format!(
-        "INSERT INTO feedback SELECT * REPLACE (toUUID('{ITEM}') AS merged_into, version + 1 AS version) \
-         FROM feedback FINAL WHERE id = '{OTHER}'"
-    );
-    server.execute(&merged).await;
+    merge_other(&server).await;
     let path = format!("/v1/feedback/{ITEM}");
 
     assert_eq!(delete(&server, &path, "").await.status, 401);
@@ -210,11 +214,7 @@ async fn listeners_hear_what_is_gone_and_not_what_was_a_persons() {
     let (device, silent) = (server.enroll().await, server.enroll().await);
     item(&server, &device, ITEM, 1).await;
     item(&server, &device, OTHER, 1).await;
-    let merged = format!(
-        "INSERT INTO feedback SELECT * REPLACE (toUUID('{ITEM}') AS merged_into, version + 1 AS version) \
-         FROM feedback FINAL WHERE id = '{OTHER}'"
-    );
-    server.execute(&merged).await;
+    merge_other(&server).await;
     let mut listening = server.state.live.listen();
     let mut heard = || -> Vec<Value> {
         std::iter::from_fn(|| listening.try_recv().ok())

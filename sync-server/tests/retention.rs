@@ -254,15 +254,21 @@ async fn listed(server: &Server) -> Vec<Value> {
     items.iter().map(|item| item["id"].clone()).collect()
 }
 
+/// An item of 100 days ago, one of the day before and one of today, both merged into it.
+async fn merged(server: &Server, device: &Device) -> (Uuid, Uuid, Uuid) {
+    let old = item(server, device, 100).await;
+    let gone_too = item(server, device, 101).await;
+    let young = item(server, device, 0).await;
+    merge(server, gone_too, old).await;
+    merge(server, young, old).await;
+    (old, gone_too, young)
+}
+
 #[tokio::test]
 async fn duplicates_of_what_goes_stand_for_themselves_again() {
     let (server, _) = server(OrgPolicy::default()).await;
     let device = server.enroll().await;
-    let old = item(&server, &device, 100).await;
-    let gone_too = item(&server, &device, 101).await;
-    let young = item(&server, &device, 0).await;
-    merge(&server, gone_too, old).await;
-    merge(&server, young, old).await;
+    let (old, gone_too, young) = merged(&server, &device).await;
     let dry = cleanup(&server, "?retention_days=95&dry_run=true").await;
     assert_eq!(dry.body["submissions_deleted"], 2, "{dry:?}");
     assert_eq!(listed(&server).await, [json!(old)], "nothing changed");
@@ -351,11 +357,7 @@ fn heard(listening: &mut Listening) -> Vec<Value> {
 async fn listeners_hear_what_retention_ends_and_what_stands_for_itself_again() {
     let (server, _) = server(OrgPolicy::default()).await;
     let device = server.enroll().await;
-    let old = item(&server, &device, 100).await;
-    let gone_too = item(&server, &device, 101).await;
-    let young = item(&server, &device, 0).await;
-    merge(&server, gone_too, old).await;
-    merge(&server, young, old).await;
+    let (old, gone_too, young) = merged(&server, &device).await;
     let mut listening = server.state.live.listen();
     let done = cleanup(&server, "?retention_days=95").await;
     assert_eq!(done.body["submissions_deleted"], 2, "{done:?}");

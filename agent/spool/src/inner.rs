@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     /// Records up to here are on their way to the server, and the quota leaves them.
     pub(crate) leased_through: Option<u64>,
     /// What is to be removed once it is known that it didn't arrive, and the reason. In memory only: a process that
-    /// ends before that sends it again.
+    /// is killed before that sends it again.
     pub(crate) doomed: Option<(String, BTreeSet<u64>)>,
     /// An append failed and may be on disk nevertheless: its records are taken out
     /// as the spool is opened again, because the caller still has them.

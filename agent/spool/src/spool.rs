@@ -335,7 +335,12 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        self.inner.lock().mirror(true);
+        let mut inner = self.inner.lock();
+        // Nobody is told any more whether it arrived, and the next start would send it again.
+        if let Err(error) = inner.remove_doomed() {
+            tracing::error!(%error, "what a person deleted is still there, and will be sent");
+        }
+        inner.mirror(true);
     }
 }
 

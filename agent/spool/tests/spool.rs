@@ -476,6 +476,13 @@ fn what_was_on_its_way_and_did_not_arrive_is_removed_then() {
             .count
     };
     assert_eq!((count("deleted_by_person"), count("rejected")), (12, 1));
+
+    // Nor does it leave with the next start.
+    spool.peek(9).unwrap();
+    let gone = spool.remove(None, "deleted_by_person").unwrap();
+    assert_eq!((gone.removed, gone.leaving), (0, 5));
+    drop(spool);
+    assert_eq!(open(dir.path()).waiting().records(), 0);
 }
 
 /// The files of a spool that hold these bytes.
@@ -537,8 +544,11 @@ fn what_is_removed_is_in_no_file_and_all_else_stays() {
             .removed,
         0
     );
+    assert_eq!(spool.list(0, usize::MAX).unwrap(), expected);
     let end = spool.waiting().next_seq;
+    // Whether it arrived isn't known any more: it was deleted.
     drop(spool);
+    expected.retain(|record| record.seq != first);
     let spool = open(dir.path());
     assert_eq!(spool.list(0, usize::MAX).unwrap(), expected);
     assert_eq!(spool.append(&[event(1)], None).unwrap().start, end);

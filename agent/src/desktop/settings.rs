@@ -167,9 +167,11 @@ macro_rules! each_field {
     };
 }
 
-/// Whether IT says all that keeps things from being noticed.
-fn is_all_managed(managed: &Managed) -> bool {
-    managed.settings.never_apps.is_some() && managed.settings.pause_rules.is_some()
+/// Whether a change says all that keeps things from being noticed, but for what IT says.
+fn says_what_never(change: &SettingsChange, managed: &Managed) -> bool {
+    let by_it = &managed.settings;
+    (change.never_apps.is_some() || by_it.never_apps.is_some())
+        && (change.pause_rules.is_some() || by_it.pause_rules.is_some())
 }
 
 /// Where settings that can't be read are kept until the person said anew what matters of them.
@@ -192,7 +194,8 @@ impl SettingsStore {
             ),
         };
         Self {
-            damaged: (damaged || aside(&path).exists()) && !is_all_managed(&managed),
+            damaged: (damaged || aside(&path).try_exists().unwrap_or(true))
+                && !says_what_never(&SettingsChange::default(), &managed),
             path,
             own,
             managed,
@@ -200,7 +203,7 @@ impl SettingsStore {
     }
 
     /// Whether the person's settings can't be read: nothing is captured until they said anew which programs are never
-    /// looked at.
+    /// looked at, and when nothing is.
     #[must_use]
     pub fn damaged(&self) -> bool {
         self.damaged
@@ -304,8 +307,7 @@ impl SettingsStore {
         }
         write_private(&self.path, &bytes)?;
         self.own = own;
-        let is_said = change.never_apps.is_some() || self.managed.settings.never_apps.is_some();
-        if self.damaged && is_said {
+        if self.damaged && says_what_never(change, &self.managed) {
             std::fs::remove_file(&aside)?;
             self.damaged = false;
         }
@@ -416,10 +418,13 @@ mod tests {
         assert!(damaged.damaged(), "that says nothing of programs");
         let mut again = store(folder.path(), Managed::default());
         assert!(again.damaged() && again.settings("").theme.value == Theme::Dark);
-        let said = SettingsChange {
+        let mut said = SettingsChange {
             never_apps: Some(Vec::new()),
             ..SettingsChange::default()
         };
+        again.change(&said, "").unwrap();
+        assert!(again.damaged(), "that says nothing of pauses");
+        said.pause_rules = Some(Vec::new());
         again.change(&said, "").unwrap();
         assert!(!again.damaged());
         let again = store(folder.path(), Managed::default());

@@ -510,25 +510,16 @@ fn take_over(form: &mut Form, opening: Opening) {
 /// Deletes the pictures that an earlier run left: IT says by now that none may leave. What can't be deleted is neither
 /// shown nor sent, and tried again at the next start.
 pub(super) fn delete_pictures(drafts: &DraftFiles, feedback: &Store) {
-    match drafts.delete_pictures() {
-        Ok(0) => {}
-        Ok(pictures) => {
-            tracing::info!(
-                pictures,
-                "pictures of drafts were deleted, as none may be sent"
-            );
+    let of_drafts = drafts.delete_pictures();
+    let waiting = feedback.delete_pictures(Timestamp::now());
+    for (of, deleted) in [("drafts", of_drafts), ("waiting", waiting)] {
+        match deleted {
+            Ok(0) => {}
+            Ok(pictures) => {
+                tracing::info!(of, pictures, "pictures were deleted, as none may be sent");
+            }
+            Err(error) => tracing::error!(of, %error, "pictures can't be deleted"),
         }
-        Err(error) => tracing::error!(%error, "pictures of drafts can't be deleted"),
-    }
-    match feedback.delete_pictures(Timestamp::now()) {
-        Ok(0) => {}
-        Ok(pictures) => {
-            tracing::info!(
-                pictures,
-                "waiting pictures were deleted, as none may be sent"
-            );
-        }
-        Err(error) => tracing::error!(%error, "waiting pictures can't be deleted"),
     }
 }
 

@@ -313,12 +313,12 @@ async fn send_picture(
         }
         Err(error) => return Ok(Err(error)),
     };
-    let answer = client.screenshot(id, mime, bytes.clone()).await.map(drop);
+    let answer = client.screenshot(id, mime, bytes).await.map(drop);
     Ok(match answer {
         Ok(()) => store
             .picture_sent(id, Timestamp::now())
             .map(|()| arrived(shared, id, false)),
-        Err(CallError::TooLarge { .. }) => match smaller(bytes).await {
+        Err(CallError::TooLarge { .. }) => match smaller(path).await {
             Some(picture) => {
                 tracing::info!("a picture that is too large for the server is made smaller");
                 store.set_picture(id, &picture)
@@ -341,7 +341,8 @@ fn without_picture(shared: &Shared, id: Uuid, reason: &str) -> io::Result<()> {
 }
 
 /// The same picture in at most half as many bytes; none where there is no such.
-async fn smaller(bytes: Vec<u8>) -> Option<Encoded> {
+async fn smaller(path: &Path) -> Option<Encoded> {
+    let bytes = tokio::fs::read(path).await.ok()?;
     let shrunk = tokio::task::spawn_blocking(move || {
         Picture::decode(&bytes).and_then(|picture| picture.encode_within(bytes.len() / 2))
     });

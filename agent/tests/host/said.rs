@@ -35,6 +35,14 @@ async fn send_words(host: &Host, words: &str) -> Uuid {
     host.feedback_send(&draft).unwrap()
 }
 
+/// Waits until words came to the server, whatever it answered.
+async fn tried(server: &Server) {
+    until("it was tried", || {
+        !server.shared.seen.lock().words.is_empty()
+    })
+    .await;
+}
+
 fn state(host: &Host, id: Uuid) -> SubmissionState {
     let said = host.conversations();
     said.into_iter().find(|one| one.id == id).unwrap().state
@@ -162,10 +170,7 @@ async fn what_waits_can_be_looked_at_and_deleted_before_it_is_sent() {
     let preview = host.feedback_preview(&form.draft).unwrap();
     let picture = host.feedback_preview_picture(&form.draft).unwrap();
     let id = host.feedback_send(&form.draft).unwrap();
-    until("it was tried", || {
-        !server.shared.seen.lock().words.is_empty()
-    })
-    .await;
+    tried(&server).await;
     let kept = host.feedback_kept(id).unwrap();
     assert_eq!(kept, preview);
     assert_eq!(host.feedback_kept_picture(id).unwrap(), picture.bytes);
@@ -201,10 +206,7 @@ async fn asking_to_be_forgotten_leaves_no_words_that_waited() {
     leave_draft(folder.path());
     let host = enrolled(folder.path(), &server).await;
     send_left(&host).await;
-    until("it was tried", || {
-        !server.shared.seen.lock().words.is_empty()
-    })
-    .await;
+    tried(&server).await;
     leave_draft(folder.path());
     assert_eq!(files(folder.path()).len(), 4);
     host.request_deletion().await.unwrap();
